@@ -1,7 +1,9 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CacheError, CommandTimeoutError, ConnectionError } from '@cache/core'
 import {
+  burnCpu,
   eventually,
   startProxy,
   startRedis,
@@ -182,6 +184,28 @@ it('a subscription survives a restart of the server, and reports the gap', async
   await answer(driver, on('news', 'PUBLISH', 'news', 'again'))
   await eventually(() => events.includes('again'))
   expect(events).toEqual(['gap', 'live', 'again'])
+  await subscription.close()
+})
+
+it('a connection that is lost while this process is busy is a gap', async () => {
+  await using driver = onServer(server)
+  const events: string[] = []
+  const subscription = await driver.subscribe(['news'], {
+    message: (_, payload) => events.push(payload),
+    gap: () => events.push('gap'),
+    live: () => events.push('live'),
+  })
+  const killer = `setTimeout(() => require('node:net').connect(${server.port}, '${server.host}')
+    .end('CLIENT KILL TYPE pubsub\\r\\n').resume(), 1_200)`
+  const child = spawn(process.execPath, ['--eval', killer])
+  const killed = once(child, 'exit')
+  // GLIDE goes on in threads of its own, and has connected again when this process does.
+  burnCpu(2_500)
+  await killed
+  await eventually(() => events.includes('live'))
+  expect(events).toEqual(['gap', 'live'])
+  await answer(driver, on('news', 'PUBLISH', 'news', 'hello'))
+  await eventually(() => events.includes('hello'))
   await subscription.close()
 })
 
