@@ -28,7 +28,10 @@ export function cachedSession(session: Session, engine: Engine): CachedSession {
     cached.scope
       ? transaction(work, ...rest)
       : inScope(engine, (scope) =>
-          transaction((tx) => runInTransaction(tx, engine, scope, work), ...rest),
+          transaction((tx) => runInTransaction(tx, engine, scope, work), ...rest).finally(() => {
+            // A pool has other sessions for its transactions, which end with them.
+            cached.scope = undefined
+          }),
         )
   return cached
 }
@@ -57,16 +60,10 @@ async function runInTransaction<R>(
   scope: TransactionScope,
   work: (tx: Transaction) => Promise<R>,
 ): Promise<R> {
-  const session = cachedSession(sessionOf(tx), engine)
-  const before = session.scope
-  session.scope = scope
-  try {
-    const result = await work(inTransaction(tx, engine, scope))
-    await scope.opened()
-    return result
-  } finally {
-    session.scope = before
-  }
+  cachedSession(sessionOf(tx), engine).scope = scope
+  const result = await work(inTransaction(tx, engine, scope))
+  await scope.opened()
+  return result
 }
 
 /** Adds what the object of a transaction lacks, to it and to its savepoints. */

@@ -1,6 +1,7 @@
 import { eq, sql } from 'drizzle-orm'
 import pg from 'pg'
 import { afterEach, expect, it } from 'vitest'
+import { UsageError } from '../src/index.js'
 import { deferred, onEachClient, watch, type Bench } from './cases.js'
 import { posts, users } from './schema.js'
 
@@ -108,6 +109,16 @@ onEachClient('drizzle_transactions', (bench) => {
     })
     await update
     expect(await namesOf(here.db)).toEqual(['Lovelace', 'Grace', 'Barbara'])
+  })
+
+  it('a write on a transaction that has ended is refused', async () => {
+    const { db } = bench.open()
+    let ended: Pick<Db, 'update'> = db
+    await db.transaction(async (tx) => {
+      ended = tx
+    })
+    await expect(ended.update(users).set({ name: 'nobody' })).rejects.toThrow(UsageError)
+    expect(await namesOf(db)).toEqual(NAMES)
   })
 
   it('a write outside a transaction is acknowledged by itself while one is open', async () => {
