@@ -61,16 +61,26 @@ async function runInTransaction<R>(
   work: (tx: Transaction) => Promise<R>,
 ): Promise<R> {
   cachedSession(sessionOf(tx), engine).scope = scope
-  const result = await work(inTransaction(tx, engine, scope))
-  await scope.opened()
-  return result
+  return untilIdle(scope, () => work(inTransaction(tx, engine, scope)))
+}
+
+/** Runs work, and waits for the statements that it has not awaited, also if it rejects. */
+async function untilIdle<R>(scope: TransactionScope, work: () => Promise<R>): Promise<R> {
+  try {
+    return await work()
+  } finally {
+    await scope.idle()
+  }
 }
 
 /** Adds what the object of a transaction lacks, to it and to its savepoints. */
 function inTransaction(tx: Transaction, engine: Engine, scope: TransactionScope): Transaction {
   const savepoint = tx.transaction.bind(tx)
   tx.transaction = (work, ...rest) =>
-    savepoint((nested) => work(inTransaction(nested, engine, scope)), ...rest)
+    savepoint(
+      (nested) => untilIdle(scope, () => work(inTransaction(nested, engine, scope))),
+      ...rest,
+    )
   tx.$cache = { invalidate: (changed: Changed) => scope.add(engine.groupsIn(changed)) }
   return tx
 }
