@@ -126,7 +126,8 @@ onEachClient('drizzle_transactions', (bench) => {
   })
 
   it('a statement that nobody awaits is rolled back with its transaction', async () => {
-    const { db } = bench.open()
+    const { embedded } = bench.database
+    const { db } = bench.open(embedded ? { connection: embedded } : {})
     for (let i = 0; i < 10; i++) {
       const results: Promise<unknown>[] = []
       await db
