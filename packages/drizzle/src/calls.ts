@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Duration } from '@cache/core'
-import type { CachedQuery } from './engine.js'
+import type { CachedQuery } from './cached-query.js'
 import type { CheckedReadOptions } from './read-options.js'
 
 /**

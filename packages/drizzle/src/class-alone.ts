@@ -1,6 +1,7 @@
 import type { MutationOption } from 'drizzle-orm/cache/core'
 import type { CacheConfig } from 'drizzle-orm/cache/core/types'
-import type { CachedQuery, Engine } from './engine.js'
+import type { CachedQuery } from './cached-query.js'
+import type { Engine } from './engine.js'
 import { PendingReads } from './pending-reads.js'
 import { storableRows } from './rows.js'
 import { ttlOf } from './ttl-config.js'

@@ -1,27 +1,11 @@
-import {
-  InvalidOptionError,
-  type LoadContext,
-  type Mutation,
-  type MutationOptions,
-} from '@cache/core'
+import { InvalidOptionError, type Mutation, type MutationOptions } from '@cache/core'
 import { createVersioned, type Versioned } from '@cache/versioning'
+import type { CachedQuery, Rows } from './cached-query.js'
 import { calls, type Call } from './calls.js'
 import { readDrizzleCacheOptions } from './options.js'
 import { storableRows } from './rows.js'
 import { Tables, nameOf } from './tables.js'
 import type { Changed, DrizzleCacheOptions } from './types.js'
-
-/** A query whose rows are cached. */
-export interface CachedQuery {
-  /** The parts of its key: what names it, and its hash or tag. */
-  readonly key: readonly [kind: 'query' | 'tag', name: string]
-  /** The groups whose changes make the rows invalid. */
-  readonly groups: readonly string[]
-  readonly load: (context: LoadContext<Rows>) => Promise<Rows>
-}
-
-/** The answer of a driver, ready to be stored. */
-export type Rows = NonNullable<unknown>
 
 /** What a cache and the sessions of its database share. */
 export class Engine {

@@ -43,7 +43,7 @@ export function prepare(
   const prepared = prepareQuery(query, fields, name, isArrayMode, mapper, metadata, config, ...rest)
   if (statement.does === 'write')
     return withExecute(prepared, writeWith(session, prepared, statement))
-  return withExecute(prepared, bypassWith(prepared))
+  return withExecute(prepared, bypassWith(session, prepared))
 }
 
 /** How the rows of a query are cached. */
@@ -94,9 +94,9 @@ function readWith(
   const isCacheable = statement.tables.size > 0 || !autoInvalidate
   return (values, ...rest) => {
     const run = (): Promise<unknown> => execute(values, ...rest)
-    if (session.scope || !isCacheable) return calls.run({ does: 'bypass' }, run)
+    if (session.scope || !isCacheable) return bypass(session, run)
     const name = tag ?? queryHash(sql, fillPlaceholders(params, values ?? {}))
-    if (name === undefined) return calls.run({ does: 'bypass' }, run)
+    if (name === undefined) return bypass(session, run)
     const query = { key: [tag === undefined ? 'query' : 'tag', name], groups } as const
     return calls.run({ does: 'read', query, ttl, execute: run }, run)
   }
@@ -114,14 +114,18 @@ function writeWith(
   return async (...args) => {
     const { scope } = session
     const run = (): Promise<unknown> => calls.run({ does: 'write' }, () => execute(...args))
-    if (!scope) return engine.mutate(groups, run)
-    await scope.add(groups)
-    return run()
+    return scope ? scope.run(groups, run) : engine.mutate(groups, run)
   }
 }
 
 /** Executes a statement that the cache has nothing to do with. */
-function bypassWith(prepared: PreparedQuery): Execute {
+function bypassWith(session: CachedSession, prepared: PreparedQuery): Execute {
   const execute = prepared.execute.bind(prepared)
-  return (...args) => calls.run({ does: 'bypass' }, () => execute(...args))
+  return (...args) => bypass(session, () => execute(...args))
+}
+
+/** Executes a statement without the cache, in its order within a transaction. */
+function bypass({ scope }: CachedSession, execute: () => Promise<unknown>): Promise<unknown> {
+  const run = (): Promise<unknown> => calls.run({ does: 'bypass' }, execute)
+  return scope ? scope.run([], run) : run()
 }

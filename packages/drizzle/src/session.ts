@@ -28,7 +28,10 @@ export function cachedSession(session: Session, engine: Engine): CachedSession {
     cached.scope
       ? transaction(work, ...rest)
       : inScope(engine, (scope) =>
-          transaction((tx) => runInTransaction(tx, engine, scope, work), ...rest),
+          transaction((tx) => runInTransaction(tx, engine, scope, work), ...rest).finally(() => {
+            // A pool has other sessions for its transactions, which end with them.
+            cached.scope = undefined
+          }),
         )
   return cached
 }
@@ -57,15 +60,16 @@ async function runInTransaction<R>(
   scope: TransactionScope,
   work: (tx: Transaction) => Promise<R>,
 ): Promise<R> {
-  const session = cachedSession(sessionOf(tx), engine)
-  const before = session.scope
-  session.scope = scope
+  cachedSession(sessionOf(tx), engine).scope = scope
+  return untilIdle(scope, () => work(inTransaction(tx, engine, scope)))
+}
+
+/** Runs work, and waits for the statements that it has not awaited, also if it rejects. */
+async function untilIdle<R>(scope: TransactionScope, work: () => Promise<R>): Promise<R> {
   try {
-    const result = await work(inTransaction(tx, engine, scope))
-    await scope.opened()
-    return result
+    return await work()
   } finally {
-    session.scope = before
+    await scope.idle()
   }
 }
 
@@ -73,7 +77,10 @@ async function runInTransaction<R>(
 function inTransaction(tx: Transaction, engine: Engine, scope: TransactionScope): Transaction {
   const savepoint = tx.transaction.bind(tx)
   tx.transaction = (work, ...rest) =>
-    savepoint((nested) => work(inTransaction(nested, engine, scope)), ...rest)
+    savepoint(
+      (nested) => untilIdle(scope, () => work(inTransaction(nested, engine, scope))),
+      ...rest,
+    )
   tx.$cache = { invalidate: (changed: Changed) => scope.add(engine.groupsIn(changed)) }
   return tx
 }

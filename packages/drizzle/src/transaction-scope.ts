@@ -5,6 +5,9 @@ import type { Engine } from './engine.js'
 export class TransactionScope {
   readonly #engine: Engine
   readonly #open = new Map<string, Promise<Mutation>>()
+  readonly #running = new Set<Promise<unknown>>()
+  /** Resolves when the last statement so far was sent. */
+  #sent: Promise<void> = Promise.resolve()
   #ended = false
 
   constructor(engine: Engine) {
@@ -30,9 +33,39 @@ export class TransactionScope {
     await Promise.all(groups.map((group) => this.#open.get(group)!))
   }
 
-  /** Resolves when no mutation is being opened. A transaction must not commit before. */
-  async opened(): Promise<void> {
-    await Promise.allSettled(this.#open.values())
+  /**
+   * Runs a statement once the mutation of its groups is open. Statements are sent in the order of
+   * the calls, as without a cache.
+   */
+  async run(groups: readonly string[], statement: () => Promise<unknown>): Promise<unknown> {
+    const opening = groups.length > 0 ? this.add(groups) : undefined
+    const before = this.#sent
+    let sent!: () => void
+    this.#sent = new Promise((resolve) => {
+      sent = resolve
+    })
+    const running = (async () => {
+      try {
+        await Promise.all([before, opening])
+        return { result: statement() } // Not awaited: the next one may be sent.
+      } finally {
+        sent()
+      }
+    })().then(({ result }) => result)
+    this.#running.add(running)
+    try {
+      return await running
+    } finally {
+      this.#running.delete(running)
+    }
+  }
+
+  /**
+   * Resolves when no statement is running. A transaction must not end before: a statement that
+   * still waits for Redis would run after it, by itself.
+   */
+  async idle(): Promise<void> {
+    while (this.#running.size > 0) await Promise.allSettled(this.#running)
   }
 
   /** Makes the rows of all groups invalid, after the database has committed. */

@@ -65,15 +65,19 @@ function open(
 
 /** Runs a suite with each client library. Data is new in each test. */
 export function onEachClient(schema: string, suite: (bench: Bench) => void): void {
+  let database: Database
+  beforeAll(async () => {
+    database = await startDatabase(schema)
+  })
+  afterAll(() => database.stop())
   describe.each(Object.keys(drivers))('on %s', (name) => {
     let redis: RedisServer
-    let database: Database
     const ends: (() => unknown)[] = []
     const unhandled: unknown[] = []
     const onUnhandled = (error: unknown): unknown => unhandled.push(error)
     beforeAll(async () => {
       process.on('unhandledRejection', onUnhandled)
-      ;[redis, database] = await Promise.all([startRedis(), startDatabase(schema)])
+      redis = await startRedis()
     })
     beforeEach(() => Promise.all([redis.flush(), database.reset()]))
     afterEach(async () => {
@@ -82,7 +86,7 @@ export function onEachClient(schema: string, suite: (bench: Bench) => void): voi
     })
     afterAll(async () => {
       process.off('unhandledRejection', onUnhandled)
-      await Promise.all([redis.stop(), database.stop()])
+      await redis.stop()
     })
     const newClient: Bench['newClient'] = (options = patient) => {
       const { driver, end } = drivers[name]!(redis.url)

@@ -64,6 +64,8 @@ export async function startDatabase(schema: string): Promise<Database> {
     },
     run,
     async reset() {
+      // All connections of the embedded Postgres share their prepared statements.
+      if (embedded) await run('deallocate all')
       await run(`drop schema if exists ${schema} cascade; create schema ${schema};
         set search_path to ${schema}; ${createTables}
         insert into users values (1, 'Ada'), (2, 'Grace'), (3, 'Barbara');

@@ -1,6 +1,7 @@
 import { eq, sql } from 'drizzle-orm'
 import pg from 'pg'
 import { afterEach, expect, it } from 'vitest'
+import { UsageError } from '../src/index.js'
 import { deferred, onEachClient, watch, type Bench } from './cases.js'
 import { posts, users } from './schema.js'
 
@@ -108,6 +109,53 @@ onEachClient('drizzle_transactions', (bench) => {
     })
     await update
     expect(await namesOf(here.db)).toEqual(['Lovelace', 'Grace', 'Barbara'])
+  })
+
+  it('statements of a transaction are sent in the order of their calls', async () => {
+    const { db } = bench.open()
+    for (let id = 10; id < 30; id++) {
+      const [, , rows] = await db.transaction((tx) =>
+        Promise.all([
+          tx.insert(users).values({ id, name: `user ${id}` }),
+          tx.insert(posts).values({ id, userId: id, title: 'needs the user' }),
+          tx.select().from(posts).where(eq(posts.id, id)),
+        ]),
+      )
+      expect(rows).toHaveLength(1)
+    }
+  })
+
+  it('a statement that nobody awaits is rolled back with its transaction', async () => {
+    const { embedded } = bench.database
+    const { db } = bench.open(embedded ? { connection: embedded } : {})
+    for (let i = 0; i < 10; i++) {
+      const results: Promise<unknown>[] = []
+      await db
+        .transaction(async (tx) => {
+          await tx
+            .transaction(async (savepoint) => {
+              results.push(savepoint.insert(posts).values({ id: 9, title: 'lost' }).execute())
+              savepoint.rollback()
+            })
+            .catch(() => undefined)
+          results.push(tx.update(users).set({ name: 'nobody' }).execute())
+          tx.rollback()
+        })
+        .catch(() => undefined)
+      await Promise.allSettled(results)
+      expect(await namesOf(db)).toEqual(NAMES)
+      expect(await db.select().from(posts)).toHaveLength(2)
+    }
+  })
+
+  it('a write on a transaction that has ended is refused', async () => {
+    const { db } = bench.open()
+    let ended: Pick<Db, 'update'> = db
+    await db.transaction(async (tx) => {
+      ended = tx
+    })
+    await expect(ended.update(users).set({ name: 'nobody' })).rejects.toThrow(UsageError)
+    expect(await namesOf(db)).toEqual(NAMES)
   })
 
   it('a write outside a transaction is acknowledged by itself while one is open', async () => {

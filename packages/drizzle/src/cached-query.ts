@@ -1,0 +1,13 @@
+import type { LoadContext } from '@cache/core'
+
+/** A query whose rows are cached. */
+export interface CachedQuery {
+  /** The parts of its key: what names it, and its hash or tag. */
+  readonly key: readonly [kind: 'query' | 'tag', name: string]
+  /** The groups whose changes make the rows invalid. */
+  readonly groups: readonly string[]
+  readonly load: (context: LoadContext<Rows>) => Promise<Rows>
+}
+
+/** The answer of a driver, ready to be stored. */
+export type Rows = NonNullable<unknown>
