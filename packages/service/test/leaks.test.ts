@@ -277,7 +277,9 @@ describe.each(['ioredis', 'node-redis'] as const)('on one client of %s', (librar
           await settled()
           const now = await leftovers()
           const alive = made.filter((one) => one.deref() !== undefined).length
-          expect({ ...now, alive: alive > made.length / 20 ? alive : 'few' }).toEqual({
+          // A connection of the first round may have been closing when `before` was taken.
+          const connections = Math.max(now.connections, before.connections)
+          expect({ ...now, connections, alive: alive > made.length / 20 ? alive : 'few' }).toEqual({
             ...before,
             alive: 'few',
           })
@@ -288,7 +290,7 @@ describe.each(['ioredis', 'node-redis'] as const)('on one client of %s', (librar
     },
   )
 
-  async function leftovers(): Promise<object> {
+  async function leftovers() {
     const listeners = raw.eventNames().map((name) => [String(name), raw.listenerCount(name)])
     const timers = process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length
     return {
