@@ -125,8 +125,8 @@ export default tseslint.config(
         {
           patterns: [
             {
-              regex: '^@cache/core/internal$',
-              message: 'It is for the pattern packages, and may change in any release.',
+              regex: '^@cache/core/(driver-)?internal$',
+              message: 'It is for our packages, and may change in any release.',
             },
           ],
         },

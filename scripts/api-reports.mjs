@@ -11,7 +11,7 @@ let different = 0
 
 for (const { path, manifest } of publishedPackages(root)) {
   for (const [entry, { import: target } = {}] of Object.entries(manifest.exports)) {
-    if (target === undefined || entry === './internal') continue
+    if (target === undefined || entry.endsWith('internal')) continue
     const name = entry === '.' ? basename(path) : entry.slice(2)
     if (!report(join(root, path), target.types, name)) different++
   }

@@ -80,6 +80,6 @@ function countHeadings(file) {
 /** Returns the files of types of a published package: one for each name that users import. */
 function typesOf({ path, manifest }) {
   return Object.entries(manifest.exports)
-    .filter(([name, target]) => target.import && name !== './internal')
+    .filter(([name, target]) => target.import && !name.endsWith('internal'))
     .map(([, target]) => join(root, path, target.import.types))
 }

@@ -6,6 +6,7 @@ export default defineConfig({
   entry: {
     index: 'src/index.ts',
     internal: 'src/internal.ts',
+    'driver-internal': 'src/driver-internal.ts',
     ioredis: 'src/drivers/ioredis/driver.ts',
     'node-redis': 'src/drivers/node-redis/driver.ts',
     'driver-tests': 'src/driver-tests/index.ts',

@@ -1,5 +1,5 @@
 import { ConnectionError, type CacheError, type Command } from '@cache/core'
-import { askRole, errorOf, type ClientAdapter, type Settle } from '@cache/core/internal'
+import { askRole, errorOf, type ClientAdapter, type Settle } from '@cache/core/driver-internal'
 import { execute, isLoss, isTimeout } from './glide-client.js'
 import type { GlideConnection } from './glide-connection.js'
 import { isErrorReply, resultOf, serverErrorOf } from './replies.js'

@@ -7,16 +7,8 @@ import {
   type NodeHandle,
   type SendOptions,
 } from '@cache/core'
-import {
-  Backoff,
-  closedError,
-  groupBy,
-  primarySlots,
-  sleep,
-  sleepUnlessAborted,
-  unreachableError,
-  withTimeLimit,
-} from '@cache/core/internal'
+import { closedError, primarySlots, unreachableError } from '@cache/core/driver-internal'
+import { Backoff, groupBy, sleep, sleepUnlessAborted, withTimeLimit } from '@cache/core/internal'
 import type { GlideClientConfiguration } from '@valkey/valkey-glide'
 import type { Backend, BackendOptions } from './backend.js'
 import { addressesOf } from './configuration.js'

@@ -1,17 +1,14 @@
 import { CacheError, slot, type Connection, type Driver, type Duration } from '@cache/core'
 import {
-  choiceOption,
   createHeartbeat,
-  createToken,
   driverOptions,
   groupBySlot,
   keepSubscribed,
   OpenSubscriptions,
   primarySlots,
-  readOptions,
   subscribeToPrimaries,
-  type OptionTable,
-} from '@cache/core/internal'
+} from '@cache/core/driver-internal'
+import { choiceOption, createToken, readOptions, type OptionTable } from '@cache/core/internal'
 import type { GlideClientConfiguration } from '@valkey/valkey-glide'
 import type { Backend } from './backend.js'
 import { Cluster } from './cluster.js'

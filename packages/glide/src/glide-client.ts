@@ -9,7 +9,7 @@ import {
   type GlideClientConfiguration,
 } from '@valkey/valkey-glide'
 import type { Argument } from '@cache/core'
-import { hostAndPort } from '@cache/core/internal'
+import { hostAndPort } from '@cache/core/driver-internal'
 
 /** Connects a client. It accepts any number of commands at once. */
 export function connectGlide(configuration: GlideClientConfiguration): Promise<GlideClient> {

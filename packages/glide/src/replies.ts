@@ -1,5 +1,5 @@
 import type { Command, CommandResult, ServerError } from '@cache/core'
-import { errorOf, replyOf } from '@cache/core/internal'
+import { errorOf, replyOf } from '@cache/core/driver-internal'
 import { RequestError } from '@valkey/valkey-glide'
 
 /**

@@ -1,5 +1,5 @@
 import type { CommandResult, NodeHandle, SendOptions, Command } from '@cache/core'
-import { ManagedConnection } from '@cache/core/internal'
+import { ManagedConnection } from '@cache/core/driver-internal'
 import type { GlideClientConfiguration } from '@valkey/valkey-glide'
 import { glideAdapter, type ClusterOfNode } from './adapter.js'
 import type { Backend, BackendOptions } from './backend.js'

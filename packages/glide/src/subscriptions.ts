@@ -1,5 +1,5 @@
 import type { Command } from '@cache/core'
-import type { OpenSubscription } from '@cache/core/internal'
+import type { OpenSubscription } from '@cache/core/driver-internal'
 import {
   Decoder,
   type GlideClient,
