@@ -47,15 +47,16 @@ export class KeyStrategy<T> implements EntryStrategy<T> {
     return versions && this.#plain.near?.(this.#keyWith(versions))
   }
 
-  async read(): Promise<Entry<T> | undefined> {
+  async read(
+    _: string,
+    withLife = this.#dependencies.policy.needsLife,
+  ): Promise<Entry<T> | undefined> {
     const { entries, policy, versions } = this.#dependencies
     const current = await versions.read(this.#groups)
     this.#versions =
       current.size === this.#groups.size ? current : await versions.ensure(this.#groups)
     const key = this.#keyWith(this.#versions)
-    return policy.needsLife
-      ? entries.readWithLife(key, policy.format)
-      : entries.read(key, policy.format)
+    return withLife ? entries.readWithLife(key, policy.format) : entries.read(key, policy.format)
   }
 
   async lease(_: string, request: LeaseRequest): Promise<Lease<T>> {

@@ -85,10 +85,13 @@ export class StampStrategy<T> implements EntryStrategy<T> {
       : undefined
   }
 
-  async read(key: string): Promise<Entry<T> | undefined> {
+  async read(
+    key: string,
+    withLife = this.#dependencies.policy.needsLife,
+  ): Promise<Entry<T> | undefined> {
     const { entries, policy, versions } = this.#dependencies
     const known = this.#known
-    const reading = policy.needsLife
+    const reading = withLife
       ? entries.readWithLife(key, policy.format, this.#checkedNear ? 'near' : undefined)
       : entries.read(key, policy.format, this.#checkedNear ? 'near' : undefined)
     const [entry, current] = await Promise.all([reading, versions.read(known)])

@@ -31,6 +31,22 @@ onEach((bench) => {
       expect(shop.loads).toBe(loads)
     })
 
+    it('inspect tells for how long a value is fresh in a cache without stale values', async () => {
+      const cache = createVersioned({
+        client: bench.newClient(),
+        prefix: 'inspected-fresh',
+        ttl: '1h',
+        groups: () => ['g'],
+        load: async (_: number) => 'row',
+      })
+      await cache.get(1)
+      const { freshFor } = (await cache.inspect(1))!
+      expect(freshFor).toBeGreaterThan(0)
+      expect(freshFor).toBeLessThanOrEqual(3_600_000)
+      await cache.set(1, 'kept', { ttl: '1d' })
+      expect((await cache.inspect(1))!.freshFor).toBeGreaterThan(3_600_000)
+    })
+
     it('inspect tells for how long a value is fresh, or has been stale', async () => {
       const cache = createVersioned({
         client: bench.newClient(),

@@ -16,7 +16,8 @@ export interface EntryAccess<T> {
   readonly unlimited?: EntryAccess<T>
   /** Returns the entry if the process can answer without Redis. */
   near?(key: string): Entry<T> | undefined
-  read(key: string): Promise<Entry<T> | undefined>
+  /** `withLife`: whether the entry has its remaining life. By default, if the policy needs it. */
+  read(key: string, withLife?: boolean): Promise<Entry<T> | undefined>
   lease(key: string, request: LeaseRequest): Promise<Lease<T>>
   fill(key: string, token: string, value: T, storing: StoreOptions): Promise<boolean>
   renew(key: string, token: string, ttl: number, yields?: boolean): Promise<boolean>
@@ -31,9 +32,8 @@ export function plainEntryAccess<T>(
   const { near } = entries
   return {
     ...(near && { near: (key: string) => near.get(key, format) }),
-    read: needsLife
-      ? (key) => entries.readWithLife(key, format, 'near')
-      : (key) => entries.read(key, format, 'near'),
+    read: (key, withLife = needsLife) =>
+      withLife ? entries.readWithLife(key, format, 'near') : entries.read(key, format, 'near'),
     lease: (key, request) => entries.lease(key, format, request),
     fill: (key, token, value, storing) => entries.fill(key, format, token, value, storing),
     renew: (key, token, ttl, yields) => entries.renew(key, token, ttl, yields),

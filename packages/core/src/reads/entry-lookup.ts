@@ -14,9 +14,10 @@ export async function lookUp<T>(
   key: string,
   access: EntryAccess<T>,
   policy: LoadPolicy<T>,
+  withLife?: boolean,
 ): Promise<Lookup<T>> {
   try {
-    return await access.read(key)
+    return await access.read(key, withLife)
   } catch (error) {
     continueWithoutRedis(key, error, policy)
     return REDIS_DOWN

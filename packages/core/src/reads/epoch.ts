@@ -73,8 +73,8 @@ export class EpochAccess<T> implements EntryAccess<T> {
     return entry && hasEpoch(entry, this.#epoch.near()) ? entry : undefined
   }
 
-  async read(key: string): Promise<Entry<T> | undefined> {
-    const [entry, epoch] = await Promise.all([this.#plain.read(key), this.#epoch.read()])
+  async read(key: string, withLife?: boolean): Promise<Entry<T> | undefined> {
+    const [entry, epoch] = await Promise.all([this.#plain.read(key, withLife), this.#epoch.read()])
     return entry && this.#isValid(entry, epoch) ? entry : undefined
   }
 

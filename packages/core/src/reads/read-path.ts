@@ -25,8 +25,7 @@ export interface Inspected<T> {
   readonly value: T
   /**
    * For how many milliseconds the value is still fresh, by the clock of Redis. A stale value has
-   * been so for the negative of this. `Infinity` if the value does not expire, and for a cache that
-   * never serves stale values, whose reads do not ask for it.
+   * been so for the negative of this. `Infinity` if the value does not expire.
    */
   readonly freshFor: number
 }
@@ -204,12 +203,8 @@ export class ReadPath<T> {
     access = this.#newAccess(),
     outage?: ReadOutage,
   ): Promise<Inspected<T> | undefined> {
-    const entry = await this.#peekEntry(key, access, outage)
-    if (entry === undefined) return undefined
-    return {
-      value: entry.value,
-      freshFor: (entry.life ?? Infinity) - this.#policy.staleBelow,
-    }
+    const entry = await this.#peekEntry(key, access, outage, true)
+    return entry && { value: entry.value, freshFor: entry.life! - this.#policy.staleBelow }
   }
 
   /**
@@ -224,9 +219,11 @@ export class ReadPath<T> {
     key: string,
     access: EntryAccess<T>,
     outage?: ReadOutage,
+    withLife?: boolean,
   ): Promise<Entry<T> | undefined> {
     const entry =
-      access.near?.(key) ?? (outage?.down ? REDIS_DOWN : await lookUp(key, access, this.#policy))
+      access.near?.(key) ??
+      (outage?.down ? REDIS_DOWN : await lookUp(key, access, this.#policy, withLife))
     if (entry !== REDIS_DOWN) return entry
     if (outage) outage.down = true
     return undefined
