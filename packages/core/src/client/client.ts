@@ -158,8 +158,14 @@ export function createCacheClient(driver: Driver, options: ClientOptions = {}): 
     key: createKeys(namespace),
     send: async (command, { timeout = writeTimeout } = {}) =>
       batch.command(checkCommand(command), checkTimeout(timeout)),
-    run: async (script, keys, args, { timeout = writeTimeout } = {}) =>
-      script.parse(await batch.call(script, keys, args, checkTimeout(timeout))),
+    // Not async, because that would cost each call another promise.
+    run(script, keys, args, { timeout = writeTimeout } = {}) {
+      try {
+        return batch.call(script, keys, args, checkTimeout(timeout))
+      } catch (error) {
+        return Promise.reject(error as Error)
+      }
+    },
     scan: (pattern, scanOptions) =>
       scanNodes(driver, patternIn(namespace, pattern), scanOptions, isBeside),
     health: createHealth({

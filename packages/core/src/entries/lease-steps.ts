@@ -14,23 +14,25 @@ import { discardUnreadable } from './unreadable-entries.js'
 export function createLeaseSteps(runner: StepRunner, lostReplies: LostReplies) {
   const { near, readTimeout } = runner
 
+  const requestLease = (
+    key: string,
+    { token, ttl, take = false, extension }: LeaseRequest,
+    staleBelow: number | 'all',
+  ): Promise<LeaseReply> => {
+    const keys = entryKeys(key)
+    const args = [token, String(ttl), String(staleBelow), take ? 'take' : 'wait']
+    if (!extension) return runner.run(leaseScript, keys, args, readTimeout)
+    const { script, keys: ownKeys = [], args: ownArgs = [] } = extension
+    return runner.run(script, [...keys, ...ownKeys], [...args, ...ownArgs], readTimeout)
+  }
+
   return {
     async lease<T>(key: string, format: Format<T>, request: LeaseRequest): Promise<Lease<T>> {
-      const { token, ttl, staleBelow = -1, take = false, extension } = request
-      const script = extension?.script ?? leaseScript
-      const keys = extension?.keys ? [...entryKeys(key), ...extension.keys] : entryKeys(key)
-      const own = extension?.args ?? []
-      const requestLease = (stale: number | 'all'): Promise<LeaseReply> =>
-        runner.run(
-          script,
-          keys,
-          [token, String(ttl), String(stale), take ? 'take' : 'wait', ...own],
-          readTimeout,
-        )
+      const { token } = request
       const question = near?.ask(key)
       let value: NearValue | undefined
       try {
-        let reply = await requestLease(staleBelow)
+        let reply = await requestLease(key, request, request.staleBelow ?? -1)
         let entry =
           reply.stored && (await decodeEntry(key, reply.stored.value, reply.stored.life, format))
         if (reply.stored && !entry) await discardUnreadable(runner, key, reply.stored.value)
@@ -40,7 +42,7 @@ export function createLeaseSteps(runner: StepRunner, lostReplies: LostReplies) {
             return { status: 'hit', entry }
           }
           // There is an entry, but it can't be decoded. Treat it as a miss.
-          reply = await requestLease('all')
+          reply = await requestLease(key, request, 'all')
           entry = undefined
         }
         if (reply.status === 'wait') return { status: 'wait', entry, remaining: reply.remaining }

@@ -25,13 +25,13 @@ export class StepRunner {
     this.near = near
   }
 
-  async run<R>(
+  run<R>(
     script: Script<R>,
     keys: readonly string[],
     args: readonly Argument[],
     timeout: number,
   ): Promise<R> {
-    return script.parse(await this.batch.call(script, keys, args, timeout))
+    return this.batch.call(script, keys, args, timeout)
   }
 
   /** Runs a script that changes an entry. It publishes the announcement of the near cache. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Entry } from '../entries/entry.js'
+import { ShortLivedMap } from '../util/short-lived-map.js'
 import { createToken } from '../util/token.js'
 import type { LazySignal } from '../util/lazy-signal.js'
 import type { EntryAccess } from './access.js'
@@ -52,7 +53,7 @@ export class LoadCoordinator<T> {
   readonly #background: BackgroundWork
   readonly #missRate: MissRate
   readonly #errors: RememberedErrors | undefined
-  readonly #inFlight = new Map<string, InFlightLoad<Maybe<T>>>()
+  readonly #inFlight = new ShortLivedMap<InFlightLoad<Maybe<T>>>()
 
   constructor({ recorder, policy, leasedLoad, background, missRate, errors }: Dependencies<T>) {
     this.#recorder = recorder
@@ -88,7 +89,7 @@ export class LoadCoordinator<T> {
         const remembered = this.#errors?.get(key)
         if (remembered && request.staleFallback) return request.staleFallback.value
         if (remembered) throw remembered.error
-        load = this.#start({ ...request, redisDown })
+        load = this.#start(redisDown === request.redisDown ? request : { ...request, redisDown })
         result = await load.wait(signal)
       }
       if (result === undefined) continue
@@ -112,14 +113,21 @@ export class LoadCoordinator<T> {
   }
 
   #start(request: LoadRequest<T>): InFlightLoad<Maybe<T>> {
-    const { key } = request
-    const load = new InFlightLoad<Maybe<T>>(this.#policy.leaseTtl, (self) => {
-      const remove = (): void => this.#remove(key, self)
-      self.abandoned.onAbort(remove)
-      return this.#acquireAndLoad(request, self.abandoned, remove).finally(remove)
-    })
-    if (this.#policy.stampede !== 'off') this.#inFlight.set(key, load)
+    const load = new InFlightLoad<Maybe<T>>(this.#policy.leaseTtl, (self) =>
+      this.#run(request, self),
+    )
+    if (this.#policy.stampede !== 'off') this.#inFlight.set(request.key, load)
     return load
+  }
+
+  async #run(request: LoadRequest<T>, self: InFlightLoad<Maybe<T>>): Promise<LoadResult<Maybe<T>>> {
+    const remove = (): void => this.#remove(request.key, self)
+    self.abandoned.onAbort(remove)
+    try {
+      return await this.#acquireAndLoad(request, self.abandoned, remove)
+    } finally {
+      remove()
+    }
   }
 
   #joinableLoad(key: string): InFlightLoad<Maybe<T>> | undefined {

@@ -1,7 +1,7 @@
 import { Deadlines, type Deadline } from '../util/deadlines.js'
 import type { Handle } from '../util/swap-list.js'
 
-interface Renewal {
+interface RenewalOptions {
   /** The ttl of the lease, in ms. */
   readonly ttl: number
   /** The number of ttls for which the lease is renewed. */
@@ -22,30 +22,46 @@ interface Renewal {
 export class Renewals {
   readonly #deadlines = new Deadlines()
 
-  start({ ttl, ttls, renew }: Renewal): { stop(): void } {
-    let left = 3 * ttls
-    let next: Handle<Deadline> | undefined
-    const schedule = (): void => {
-      next = this.#deadlines.set(ttl / 3, renewAgain)
-    }
-    const renewAgain = (): void => {
-      next = undefined
-      if (--left === 0) return
-      schedule()
-      const isPastFirstTtl = 3 * ttls - left >= 3
-      renew(isPastFirstTtl).then(
-        (held) => {
-          if (!held) stop()
-        },
-        () => undefined, // A renewal that fails is tried again.
-      )
-    }
-    const stop = (): void => {
-      left = 0
-      if (next) this.#deadlines.done(next)
-      next = undefined
-    }
-    schedule()
-    return { stop }
+  start(options: RenewalOptions): Renewal {
+    return new Renewal(this.#deadlines, options)
+  }
+}
+
+/** The renewals of one lease. */
+export class Renewal {
+  readonly #deadlines: Deadlines
+  readonly #options: RenewalOptions
+  #left: number
+  #next: Handle<Deadline> | undefined
+
+  constructor(deadlines: Deadlines, options: RenewalOptions) {
+    this.#deadlines = deadlines
+    this.#options = options
+    this.#left = 3 * options.ttls
+    this.#schedule()
+  }
+
+  stop(): void {
+    this.#left = 0
+    if (this.#next) this.#deadlines.done(this.#next)
+    this.#next = undefined
+  }
+
+  #schedule(): void {
+    this.#next = this.#deadlines.set(this.#options.ttl / 3, () => this.#renew())
+  }
+
+  #renew(): void {
+    this.#next = undefined
+    if (--this.#left === 0) return
+    this.#schedule()
+    const { ttls, renew } = this.#options
+    const isPastFirstTtl = 3 * ttls - this.#left >= 3
+    renew(isPastFirstTtl).then(
+      (held) => {
+        if (!held) this.stop()
+      },
+      () => undefined, // A renewal that fails is tried again.
+    )
   }
 }

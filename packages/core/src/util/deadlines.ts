@@ -2,14 +2,20 @@ import { SwapList, type Handle } from './swap-list.js'
 import { unref } from './unref.js'
 
 /** One deadline. */
-export interface Deadline {
+export class Deadline {
   /** When it expires, by `performance.now()`. */
   at: number
   /** Its length in ms. */
   readonly ms: number
   /** How often it was extended because the process was busy. */
-  extended: number
+  extended = 0
   readonly expire: () => void
+
+  constructor(at: number, ms: number, expire: () => void) {
+    this.at = at
+    this.ms = ms
+    this.expire = expire
+  }
 }
 
 /**
@@ -33,7 +39,7 @@ export class Deadlines {
 
   /** Calls `expire` after `ms`, unless `done` is called before. */
   set(ms: number, expire: () => void, now = performance.now()): Handle<Deadline> {
-    const deadline = this.#open.add({ at: now + ms, ms, extended: 0, expire })
+    const deadline = this.#open.add(new Deadline(now + ms, ms, expire))
     if (deadline.item.at < this.#armedFor) this.#arm(deadline.item.at, ms)
     return deadline
   }

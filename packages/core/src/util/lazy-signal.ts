@@ -4,7 +4,9 @@
  */
 export class LazySignal {
   #controller: AbortController | undefined
-  #listeners: ((reason: unknown) => void)[] | undefined
+  /** Most signals have one listener or two. */
+  #listener: ((reason: unknown) => void) | undefined
+  #moreListeners: ((reason: unknown) => void)[] | undefined
   #aborted = false
   #reason: unknown
 
@@ -27,7 +29,8 @@ export class LazySignal {
   /** Calls `listener` once when it aborts, or immediately if it has already aborted. */
   onAbort(listener: (reason: unknown) => void): void {
     if (this.#aborted) listener(this.#reason)
-    else (this.#listeners ??= []).push(listener)
+    else if (this.#listener === undefined) this.#listener = listener
+    else (this.#moreListeners ??= []).push(listener)
   }
 
   abort(reason: unknown): void {
@@ -35,7 +38,8 @@ export class LazySignal {
     this.#aborted = true
     this.#reason = reason
     this.#controller?.abort(reason)
-    for (const listener of this.#listeners ?? []) listener(reason)
-    this.#listeners = undefined
+    this.#listener?.(reason)
+    for (const listener of this.#moreListeners ?? []) listener(reason)
+    this.#listener = this.#moreListeners = undefined
   }
 }

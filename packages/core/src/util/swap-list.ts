@@ -1,8 +1,13 @@
 /** A handle that `add` returns, for `delete`. */
-export interface Handle<T> {
+export class Handle<T> {
   readonly item: T
   /** The position in the list, which the list maintains. */
   index: number
+
+  constructor(item: T, index: number) {
+    this.item = item
+    this.index = index
+  }
 }
 
 /**
@@ -21,7 +26,7 @@ export class SwapList<T> implements Iterable<T> {
   }
 
   add(item: T): Handle<T> {
-    const handle = { item, index: this.#handles.length }
+    const handle = new Handle(item, this.#handles.length)
     this.#handles.push(handle)
     return handle
   }

@@ -10,17 +10,12 @@ import {
 } from '../../errors.js'
 import type { Script } from '../script.js'
 import type { Send } from '../send-through.js'
+import { Call } from './call.js'
 import { KeyOrder } from './key-order.js'
-import {
-  MAX_CALLS_PER_COMMAND,
-  chunks,
-  createDeferred,
-  type BatchedCommand,
-  type Deferred,
-} from './batched-command.js'
+import { MAX_CALLS_PER_COMMAND, chunks, Deferred, type BatchedCommand } from './batched-command.js'
 import type { FailureLog } from '../failures/failure-log.js'
 import { channels, emit } from '../telemetry.js'
-import { TickCalls, type Call } from './tick-calls.js'
+import { TickCalls } from './tick-calls.js'
 import { groups, mget, TickReads } from './tick-reads.js'
 
 /**
@@ -47,7 +42,7 @@ export class Batch {
   /** The groups that are still to be sent, in this order. */
   readonly #sendGroups: SendGroup[] = []
   readonly #keyOrder = new KeyOrder(
-    ({ call, timeout }) => this.#add(timeout, (calls) => calls.add(call)),
+    (call) => this.#add(call),
     (change) => {
       this.#inFlight += change
     },
@@ -134,41 +129,47 @@ export class Batch {
     return keys.map((key) => byKey.get(key)!)
   }
 
-  call(
-    script: Script<unknown>,
+  /** Runs a script. Resolves to its parsed reply. */
+  call<R>(
+    script: Script<R>,
     keys: readonly string[],
     args: readonly Argument[],
     timeout: number,
-  ): Promise<Reply> {
+  ): Promise<R> {
     for (const key of keys) if (typeof key !== 'string') return Promise.reject(notAString(key))
     for (const argument of args)
       if (typeof argument !== 'string' && !Buffer.isBuffer(argument))
         return Promise.reject(new InvalidOptionError('args', 'strings and Buffers', argument))
     if (this.#inFlight >= this.#maxInFlight) return this.#refuse()
-    if (script.readOnly) return this.#add(timeout, (calls) => calls.addReadOnly(script, keys, args))
-    const { promise, resolve, reject } = createDeferred<Reply>()
-    const call: Call = { script, keys, args, promise, resolve, reject, answered: undefined }
-    if (keys.length > 0) this.#keyOrder.add(keys[0]!, { call, timeout })
-    else this.#add(timeout, (calls) => calls.add(call))
-    return promise
+    const call = new Call(script, keys, args, timeout)
+    if (script.readOnly) return this.#addReadOnly(call).then((reply) => script.parse(reply))
+    if (keys.length > 0) this.#keyOrder.add(call)
+    else this.#add(call)
+    return call.promise as Promise<R>
   }
 
-  #add<R>(timeout: number, add: (calls: TickCalls) => R): R {
-    const queue = this.#queueFor(timeout)
+  #add(call: Call): void {
+    const queue = this.#queueFor(call.timeout)
+    ;(queue.calls ??= new TickCalls()).add(call)
+    this.#inFlight++
+  }
+
+  #addReadOnly(call: Call): Promise<Reply> {
+    const queue = this.#queueFor(call.timeout)
     const calls = (queue.calls ??= new TickCalls())
     const sizeBefore = calls.size
-    const result = add(calls)
+    const reply = calls.addReadOnly(call)
     this.#inFlight += calls.size - sizeBefore
-    return result
+    return reply
   }
 
   command(command: Command, timeout: number): Promise<Reply> {
     if (this.#inFlight >= this.#maxInFlight) return this.#refuse()
-    const { promise, resolve, reject } = createDeferred<Reply>()
+    const single = new SingleCommand(command)
     const queue = this.#queueFor(timeout)
-    ;(queue.commands ??= []).push({ command, promise, resolve, reject })
+    ;(queue.commands ??= []).push(single)
     this.#inFlight++
-    return promise
+    return single.promise
   }
 
   /** Returns the error for a request that is refused, because `waiting` others wait for Redis. */
@@ -235,10 +236,7 @@ export class Batch {
       groupsToSend.at(-1)!.commands.push(command)
       callCount += command.requestCount
     }
-    for (const { command, resolve, reject } of commands)
-      groupsToSend
-        .at(-1)!
-        .commands.push({ command, requestCount: 1, deliver: resolve, fail: reject })
+    groupsToSend.at(-1)!.commands.push(...commands)
     return groupsToSend
   }
 
@@ -300,7 +298,26 @@ interface CommandQueue {
   readonly timeout: number
   reads?: TickReads
   calls?: TickCalls
-  commands?: (Deferred<Reply> & { readonly command: Command })[]
+  commands?: SingleCommand[]
+}
+
+/** A command that is sent as it is. */
+class SingleCommand extends Deferred<Reply> implements BatchedCommand {
+  readonly command: Command
+  readonly requestCount = 1
+
+  constructor(command: Command) {
+    super()
+    this.command = command
+  }
+
+  deliver(reply: Reply): void {
+    this.resolve(reply)
+  }
+
+  fail(error: CacheError): void {
+    this.reject(error)
+  }
 }
 
 function notAString(key: unknown): InvalidKeyError {

@@ -15,21 +15,24 @@ export interface BatchedCommand {
   withSource?(): BatchedCommand
 }
 
-/** A promise together with the functions that settle it. */
-export interface Deferred<T> {
+/**
+ * A promise together with the functions that settle it.
+ *
+ * This and everything else that exists once for each request is an instance of a class. V8 may
+ * allocate what a literal makes among old objects, if many of its objects once lived long; all that
+ * they refer to then becomes old as well, and is only collected with the old objects.
+ */
+export class Deferred<T> {
   readonly promise: Promise<T>
-  resolve(value: T): void
-  reject(error: CacheError): void
-}
+  resolve!: (value: T) => void
+  reject!: (error: unknown) => void
 
-export function createDeferred<T>(): Deferred<T> {
-  let resolve!: (value: T) => void
-  let reject!: (error: CacheError) => void
-  const promise = new Promise<T>((onResolve, onReject) => {
-    resolve = onResolve
-    reject = onReject
-  })
-  return { promise, resolve, reject }
+  constructor() {
+    this.promise = new Promise<T>((resolve, reject) => {
+      this.resolve = resolve
+      this.reject = reject
+    })
+  }
 }
 
 /**

@@ -1,13 +1,6 @@
-import { Deadlines, type Deadline } from '../../util/deadlines.js'
-import { CommandTimeoutError, ConnectionError } from '../../errors.js'
-import type { Handle } from '../../util/swap-list.js'
-import type { Call } from './tick-calls.js'
-
-/** A call that has not been sent yet, and the time its caller waits, in ms. */
-export interface TimedCall {
-  readonly call: Call
-  readonly timeout: number
-}
+import { Deadlines } from '../../util/deadlines.js'
+import { CommandTimeoutError, ConnectionError, type CacheError } from '../../errors.js'
+import type { Call } from './call.js'
 
 /**
  * Keeps the calls of one key in the order in which they were made.
@@ -20,7 +13,7 @@ export interface TimedCall {
 export class KeyOrder {
   readonly #queues = new Map<string, KeyQueue>()
   readonly #deadlines = new Deadlines({ forReplies: true })
-  readonly #send: (timed: TimedCall) => void
+  readonly #send: (call: Call) => void
   readonly #countWaiting: (change: 1 | -1) => void
   /** The number of the current tick. Calls of one tick may be sent in one command. */
   #tick = 0
@@ -29,7 +22,7 @@ export class KeyOrder {
    * `send` sends a call with the requests of this tick. `countWaiting` counts the calls that have
    * to wait.
    */
-  constructor(send: (timed: TimedCall) => void, countWaiting: (change: 1 | -1) => void) {
+  constructor(send: (call: Call) => void, countWaiting: (change: 1 | -1) => void) {
     this.#send = send
     this.#countWaiting = countWaiting
   }
@@ -39,101 +32,102 @@ export class KeyOrder {
     this.#tick++
   }
 
-  add(key: string, timed: TimedCall): void {
+  add(call: Call): void {
+    const key = call.keys[0]!
     const queue = this.#queues.get(key)
     if (queue === undefined) {
-      const newQueue: KeyQueue = {
-        unanswered: 0,
-        last: undefined,
-        lastTick: 0,
-        waiting: [],
-        unreachable: false,
-      }
+      const newQueue = new KeyQueue(this)
       this.#queues.set(key, newQueue)
-      this.#start(key, newQueue, timed)
-    } else if (queue.waiting.length === 0 && this.#canJoinLast(queue, timed))
-      this.#start(key, queue, timed)
-    else this.#wait(queue, timed)
+      this.#start(newQueue, call)
+    } else if (queue.waiting === undefined && this.#canJoinLast(queue, call))
+      this.#start(queue, call)
+    else this.#wait(queue, call)
   }
 
-  #start(key: string, queue: KeyQueue, timed: TimedCall): void {
-    queue.unanswered++
-    queue.last = timed
-    queue.lastTick = this.#tick
-    timed.call.answered = (error) => {
-      queue.unreachable = error instanceof ConnectionError
-      this.#answered(key, queue)
-    }
-    this.#send(timed)
-  }
-
-  #answered(key: string, queue: KeyQueue): void {
-    queue.unanswered--
-    if (queue.unanswered > 0) return
+  /** Sends what waited for the calls of a queue, which have been answered. */
+  allAnswered(queue: KeyQueue, key: string): void {
     const { waiting } = queue
-    if (waiting.length === 0) this.#queues.delete(key)
-    queue.last = undefined
+    if (waiting === undefined) {
+      this.#queues.delete(key)
+      return
+    }
     for (let next = waiting[0]; next && this.#canJoinLast(queue, next); next = waiting[0]) {
       waiting.shift()
       this.#countWaiting(-1)
-      this.#start(key, queue, next)
+      this.#start(queue, next)
     }
+    if (waiting.length === 0) queue.waiting = undefined
+  }
+
+  waitEnded({ deadline }: Call): void {
+    if (deadline) this.#deadlines.done(deadline)
+  }
+
+  #start(queue: KeyQueue, call: Call): void {
+    queue.unanswered++
+    queue.last = call
+    queue.lastTick = this.#tick
+    call.queue = queue
+    this.#send(call)
   }
 
   /** Whether a call can be sent in one command with the last one, or is the first. */
-  #canJoinLast({ last, lastTick }: KeyQueue, { call, timeout }: TimedCall): boolean {
+  #canJoinLast({ last, lastTick }: KeyQueue, call: Call): boolean {
     if (last === undefined) return true
     return (
       lastTick === this.#tick &&
-      last.timeout === timeout &&
-      last.call.script === call.script &&
-      last.call.keys.length === call.keys.length &&
-      last.call.args.length === call.args.length
+      last.timeout === call.timeout &&
+      last.script === call.script &&
+      last.keys.length === call.keys.length &&
+      last.args.length === call.args.length
     )
   }
 
-  #wait(queue: KeyQueue, timed: TimedCall): void {
-    const { call, timeout } = timed
-    const waitingCall: TimedCall = {
-      ...timed,
-      call: {
-        ...call,
-        resolve: (value) => {
-          this.#deadlines.done(deadline)
-          call.resolve(value)
-        },
-        reject: (error) => {
-          this.#deadlines.done(deadline)
-          call.reject(error)
-        },
-      },
-    }
-    const deadline: Handle<Deadline> = this.#deadlines.set(timeout, () => {
-      const index = queue.waiting.indexOf(waitingCall)
-      if (index >= 0) {
-        queue.waiting.splice(index, 1)
-        this.#countWaiting(-1)
-        call.reject(unsentError(call, timeout))
-      } else call.reject(timeoutError(call, timeout, queue.unreachable))
+  #wait(queue: KeyQueue, call: Call): void {
+    const { timeout } = call
+    call.deadline = this.#deadlines.set(timeout, () => {
+      const index = queue.waiting?.indexOf(call) ?? -1
+      if (index < 0) return call.reject(timeoutError(call, queue.unreachable))
+      queue.waiting!.splice(index, 1)
+      if (queue.waiting!.length === 0) queue.waiting = undefined
+      this.#countWaiting(-1)
+      call.reject(unsentError(call))
     })
-    queue.waiting.push(waitingCall)
+    ;(queue.waiting ??= []).push(call)
     this.#countWaiting(1)
   }
 }
 
-/** The calls of one key. */
-interface KeyQueue {
+/**
+ * The calls of one key. The table of a map may keep it for longer than its calls (see
+ * `ShortLivedMap`), so it forgets them as soon as they are answered.
+ */
+export class KeyQueue {
+  readonly #order: KeyOrder
   /** The number of calls that were sent and not answered. */
-  unanswered: number
-  last: TimedCall | undefined
+  unanswered = 0
+  last: Call | undefined = undefined
   /** The tick of the last call. */
-  lastTick: number
-  readonly waiting: TimedCall[]
+  lastTick = 0
+  waiting: Call[] | undefined = undefined
   /** Whether the last answer was that Redis could not be reached. */
-  unreachable: boolean
+  unreachable = false
+
+  constructor(order: KeyOrder) {
+    this.#order = order
+  }
+
+  answered(call: Call, error?: CacheError): void {
+    if (call.deadline) this.#order.waitEnded(call)
+    this.unreachable = error instanceof ConnectionError
+    this.unanswered--
+    if (this.unanswered > 0) return
+    this.last = undefined
+    this.#order.allAnswered(this, call.keys[0]!)
+  }
 }
 
-function unsentError({ script, keys: [key] }: Call, timeout: number): ConnectionError {
+function unsentError({ script, keys: [key], timeout }: Call): ConnectionError {
   return new ConnectionError(
     `${script.name} ${key} was not sent: an earlier call on its key was not answered within ` +
       `${timeout} ms. ${ADVICE}`,
@@ -142,8 +136,7 @@ function unsentError({ script, keys: [key] }: Call, timeout: number): Connection
 }
 
 function timeoutError(
-  { script, keys: [key] }: Call,
-  timeout: number,
+  { script, keys: [key], timeout }: Call,
   unreachable: boolean,
 ): CommandTimeoutError | ConnectionError {
   const message =

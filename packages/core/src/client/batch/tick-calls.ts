@@ -4,21 +4,8 @@ import type { Argument, Command, Reply } from '../../drivers/command.js'
 import { CacheError, ServerError } from '../../errors.js'
 import type { Script } from '../script.js'
 import { channels, emit } from '../telemetry.js'
-import {
-  chunks,
-  MAX_CALLS_PER_COMMAND,
-  createDeferred,
-  type BatchedCommand,
-  type Deferred,
-} from './batched-command.js'
-
-export interface Call extends Deferred<Reply> {
-  readonly script: Script<unknown>
-  readonly keys: readonly string[]
-  readonly args: readonly Argument[]
-  /** Called as soon as the reply has arrived, or it is known that none will arrive. */
-  answered: ((error?: CacheError) => void) | undefined
-}
+import { chunks, MAX_CALLS_PER_COMMAND, type BatchedCommand } from './batched-command.js'
+import type { Call } from './call.js'
 
 /**
  * The calls of scripts of one tick. Calls with the same script and the same number of keys and
@@ -37,18 +24,15 @@ export class TickCalls {
   }
 
   /** Adds a call of a read-only script, or joins the same call if there is one. */
-  addReadOnly(
-    script: Script<unknown>,
-    keys: readonly string[],
-    args: readonly Argument[],
-  ): Promise<Reply> {
+  addReadOnly(call: Call): Promise<Reply> {
+    const { script, keys, args } = call
+    const promise = call.promise as Promise<Reply>
     const id = JSON.stringify([script.sha, script.binary, keys, args])
     const existing = this.#readOnlyCalls?.get(id)
     if (existing) return existing
-    const call: Call = { script, keys, args, ...createDeferred<Reply>(), answered: undefined }
-    ;(this.#readOnlyCalls ??= new Map()).set(id, call.promise)
+    ;(this.#readOnlyCalls ??= new Map()).set(id, promise)
     this.add(call)
-    return call.promise
+    return promise
   }
 
   add(call: Call): void {
@@ -169,10 +153,7 @@ class CombinedCalls implements BatchedCommand {
   }
 
   fail(error: CacheError): void {
-    for (const call of this.#calls) {
-      call.answered?.(error)
-      call.reject(error)
-    }
+    for (const call of this.#calls) call.fail(error)
   }
 
   withSource(): BatchedCommand {
@@ -222,10 +203,9 @@ function deliverCalls(calls: readonly Call[], replies: readonly Reply[]): void {
   for (let i = 0; i < calls.length; i++) {
     const call = calls[i]!
     const message = failures?.get(i)
-    call.answered?.()
-    if (message === undefined) call.resolve(replies[i]!)
+    if (message === undefined) call.deliver(replies[i]!)
     else
-      call.reject(
+      call.fail(
         ServerError.fromReply(withoutScriptPosition(message), {
           command: call.script.name,
           key: call.keys[0],

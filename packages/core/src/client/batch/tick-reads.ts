@@ -1,12 +1,6 @@
 import type { Driver } from '../../drivers/driver.js'
 import type { CacheError } from '../../errors.js'
-import {
-  chunks,
-  MAX_KEYS_PER_COMMAND,
-  createDeferred,
-  type BatchedCommand,
-  type Deferred,
-} from './batched-command.js'
+import { chunks, MAX_KEYS_PER_COMMAND, Deferred, type BatchedCommand } from './batched-command.js'
 
 export type Value = Buffer | null | CacheError
 
@@ -30,7 +24,7 @@ export class TickReads {
   #settledCount = 0
 
   constructor(singleServer: boolean) {
-    if (singleServer) this.#shared = createDeferred()
+    if (singleServer) this.#shared = new Deferred()
   }
 
   get size(): number {
@@ -42,7 +36,7 @@ export class TickReads {
     if (!reader) {
       reader = this.#shared
         ? { values: this.#shared, index: this.#readers.size }
-        : { values: createDeferred(), index: 0 }
+        : { values: new Deferred(), index: 0 }
       this.#readers.set(key, reader)
     }
     return reader
