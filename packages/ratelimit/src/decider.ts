@@ -2,7 +2,7 @@ import { CacheError, channels } from '@cache/core'
 import { PendingReleases, emit } from '@cache/core/internal'
 import { withinDeadline } from './decision-deadline.js'
 import { LimiterDecision, type Receipt } from './decision.js'
-import type { DenyCache } from './deny-cache.js'
+import type { DenyCache, SendMark } from './deny-cache.js'
 import { isClosed, mayHaveRun } from './errors.js'
 import { HeldSlots } from './held-slots.js'
 import type { KnownBlocks } from './known-blocks.js'
@@ -61,17 +61,13 @@ export class Decider {
     const sent = this.#denyCache?.markSend()
     const requestedAt = performance.now()
     const attempt = this.#states.createAttempt(key, request)
-    const cacheDenial = (verdict: Verdict): void => {
-      this.#knownBlocks.set(key, verdict.blockedFor)
-      if (sent) this.#denyCache?.add(key, request.minCost, request.limits, verdict, sent)
-    }
     const pending = this.#states.decide(attempt, {
       timeout: Math.max(this.#deadline, LISTEN_FOR),
     })
     let verdict: Verdict
     try {
       verdict = await withinDeadline(pending, deadline, (late) => {
-        if (late.granted === 0) cacheDenial(late)
+        if (late.granted === 0) this.#cacheDenial(key, request, late, sent)
       })
     } catch (error) {
       return this.#decideWithoutRedis(attempt, request, error)
@@ -80,7 +76,7 @@ export class Decider {
     if (granted) {
       this.#denyCache?.onCharge(key)
       this.#knownBlocks.set(key, 0)
-    } else cacheDenial(verdict)
+    } else this.#cacheDenial(key, request, verdict, sent)
     const decision = new LimiterDecision({
       limits: request.limits.limits,
       verdict,
@@ -90,6 +86,16 @@ export class Decider {
       slots: granted && this.#states.hasSlots ? this.#hold(attempt, requestedAt) : undefined,
     })
     return { decision: emitDecision(this.#prefix, key, decision), verdict }
+  }
+
+  #cacheDenial(
+    key: string,
+    { minCost, limits }: DecideRequest,
+    verdict: Verdict,
+    sent: SendMark | undefined,
+  ): void {
+    this.#knownBlocks.set(key, verdict.blockedFor)
+    if (sent) this.#denyCache?.add(key, minCost, limits, verdict, sent)
   }
 
   /**

@@ -58,8 +58,8 @@ export class LimitStates {
   createAttempt(key: string, request: DecideRequest): Attempt {
     const { limits, minCost, maxCost, spendWithin = 0, maxWait = 0 } = request
     const token = createToken()
-    const numbers = [minCost, maxCost, spendWithin, maxWait].map(String)
-    return { key, token, limits, args: [token, ...numbers, ...limits.args] }
+    const args = [token, `${minCost}`, `${maxCost}`, `${spendWithin}`, `${maxWait}`, ...limits.args]
+    return { key, token, limits, args }
   }
 
   decide({ key, args }: Attempt, options?: { readonly timeout: number }): Promise<Verdict> {

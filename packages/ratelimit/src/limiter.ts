@@ -100,7 +100,7 @@ export class Limiter implements RateLimiter {
 
   async consume(id: Id, options: CostOptions = {}): Promise<Decision> {
     const { key, cost, limits } = this.#request(id, options)
-    const listed = await this.#findListed(id, key, cost, limits)
+    const listed = this.#lists && (await this.#findListed(this.#lists, id, key, cost, limits))
     if (listed) return emitDecision(this.prefix, key, listed)
     if (!decidesOn(limits, cost))
       return emitDecision(this.prefix, key, await this.#decider.peek(key, cost, limits))
@@ -112,14 +112,15 @@ export class Limiter implements RateLimiter {
 
   async peek(id: Id, options: CostOptions = {}): Promise<Decision> {
     const { key, cost, limits } = this.#request(id, options)
-    return (await this.#findListed(id, key, cost, limits)) ?? this.#decider.peek(key, cost, limits)
+    const listed = this.#lists && (await this.#findListed(this.#lists, id, key, cost, limits))
+    return listed ?? this.#decider.peek(key, cost, limits)
   }
 
   async consumeUpTo(id: Id, most: number, options: LimitsOptions = {}): Promise<Decision> {
     const key = this.#keyOf(id)
     checkCost('most', most)
     const limits = this.#requestLimits.resolve(options.limits)
-    const listed = await this.#findListed(id, key, most, limits)
+    const listed = this.#lists && (await this.#findListed(this.#lists, id, key, most, limits))
     if (listed) return emitDecision(this.prefix, key, listed)
     if (most === 0) return emitDecision(this.prefix, key, await this.#decider.peek(key, 0, limits))
     const denied = this.#cachedDenial(key, 1, limits)
@@ -137,7 +138,7 @@ export class Limiter implements RateLimiter {
         this.limits,
       )
     const maxWaitMicros = parseDuration(options.maxWait ?? 60_000, 'maxWait') * 1_000
-    const listed = await this.#findListed(id, key, cost, limits)
+    const listed = this.#lists && (await this.#findListed(this.#lists, id, key, cost, limits))
     if (listed || !decidesOn(limits, cost)) {
       const decision = emitDecision(
         this.prefix,
@@ -196,12 +197,13 @@ export class Limiter implements RateLimiter {
   }
 
   async #findListed(
+    lists: Lists,
     id: Id,
     key: string,
     cost: number,
     { limits }: RequestLimits,
   ): Promise<LimiterDecision | undefined> {
-    const listing = await this.#lists?.find(id, key)
+    const listing = await lists.find(id, key)
     return listing && listDecision(listing, { limits, cost, shadow: this.#shadow })
   }
 
