@@ -68,10 +68,9 @@ export class WriteBatches {
     this.#unsettled++
     const queue = this.#queues[partition.index]!
     if (!queue.isBusy) this.#schedule(queue)
-    const { key, kind, flags, args } = write
     return new Promise((resolve, reject) => {
       const deadline = this.#deadlines.set(entries.writeTimeout, () => this.#giveUp(queue, waiting))
-      const waiting: WaitingWrite = { key, kind, flags, args, deadline, resolve, reject }
+      const waiting = new WaitingWrite(write, deadline, resolve, reject)
       queue.waiting.push(waiting)
     })
   }
@@ -105,13 +104,14 @@ export class WriteBatches {
     try {
       const { outcomes, shortfall } = await this.#execute(partition, batch)
       for (let i = 0; i < batch.length; i++) {
-        const { key, resolve, reject } = batch[i]!
+        const waiting = batch[i]!
         const outcome = outcomeOf[outcomes[i]!]!
-        if (shortfall && outcome === 'stored') reject(durabilityError(key, shortfall))
-        else resolve(outcome)
+        if (shortfall && outcome === 'stored')
+          waiting.reject(durabilityError(waiting.write.key, shortfall))
+        else waiting.resolve(outcome)
       }
     } catch (error) {
-      for (const { reject } of batch) reject(error)
+      for (const waiting of batch) waiting.reject(error)
     } finally {
       this.#unsettled -= batch.length
     }
@@ -127,7 +127,7 @@ export class WriteBatches {
     let kinds = ''
     let flags = ''
     const argsOfWrites: Argument[] = []
-    for (const write of batch) {
+    for (const { write } of batch) {
       keys.push(write.key)
       kinds += write.kind[0]!
       flags += String.fromCharCode(write.flags)
@@ -154,12 +154,12 @@ export class WriteBatches {
   }
 
   /** Rejects a write that could not be sent in time, because Redis is slow or does not answer. */
-  #giveUp({ partition, waiting }: PartitionQueue, write: WaitingWrite): void {
-    waiting.splice(waiting.indexOf(write), 1)
+  #giveUp({ partition, waiting }: PartitionQueue, late: WaitingWrite): void {
+    waiting.splice(waiting.indexOf(late), 1)
     this.#unsettled--
-    const { key, reject } = write
+    const { key } = late.write
     const { writeTimeout } = this.#dependencies.client.entries
-    reject(
+    late.reject(
       new ConnectionError(
         `The write of "${key}" was not sent: earlier writes of "${partition.stream}" were not ` +
           `answered within ${writeTimeout} ms. Check that Redis answers, or allow more time.`,
@@ -169,11 +169,25 @@ export class WriteBatches {
   }
 }
 
-interface WaitingWrite extends EncodedWrite {
+/** A write, and the functions that settle the promise of its caller. */
+class WaitingWrite {
+  readonly write: EncodedWrite
   /** Until when it must be sent. */
   readonly deadline: ReturnType<Deadlines['set']>
-  resolve(outcome: WriteOutcome): void
-  reject(error: unknown): void
+  readonly resolve: (outcome: WriteOutcome) => void
+  readonly reject: (error: unknown) => void
+
+  constructor(
+    write: EncodedWrite,
+    deadline: WaitingWrite['deadline'],
+    resolve: WaitingWrite['resolve'],
+    reject: WaitingWrite['reject'],
+  ) {
+    this.write = write
+    this.deadline = deadline
+    this.resolve = resolve
+    this.reject = reject
+  }
 }
 
 /** The writes of a partition that were not sent yet. */
@@ -189,7 +203,7 @@ function takeBatch(queue: PartitionQueue): WaitingWrite[] {
   const { waiting } = queue
   let length = 0
   for (let bytes = 0; length < waiting.length && length < MAX_WRITES; length++) {
-    for (const argument of waiting[length]!.args) bytes += argument.length
+    for (const argument of waiting[length]!.write.args) bytes += argument.length
     if (bytes > MAX_BYTES && length > 0) break
   }
   if (length === waiting.length) queue.waiting = []
