@@ -5,6 +5,7 @@ import { onEachClient, watch, type Cache, type Db, type Queries } from './cases.
 const users = (db: Queries) => db.$withCache().user.findMany({ orderBy: { id: 'asc' } })
 
 onEachClient('prisma_models', (bench) => {
+  let nextId = 100
   /** Queries whose results depend on posts, or on the tags of posts. */
   const queries: Record<string, (db: Db) => Promise<unknown>> = {
     'a query of the model': (db) => db.post.findMany(),
@@ -42,12 +43,12 @@ onEachClient('prisma_models', (bench) => {
     expect(await read()).toEqual(first)
     expect(select.queries).toBe(before) // Another model does not matter.
 
-    for (const id of [3, 4])
-      await there.db.post.create({ data: { id, title: 'types', authorId: 3 } })
+    for (const authorId of [3, 3, 1])
+      await there.db.post.create({ data: { id: nextId++, title: 'types', authorId } })
     const second = await read()
     expect(second).not.toEqual(first)
     expect(second).toEqual(await queries[name]!(here.db))
-    await there.db.post.deleteMany({ where: { authorId: 3 } })
+    await there.db.post.deleteMany({ where: { title: 'types' } })
     expect(await read()).toEqual(first)
   })
 
@@ -212,10 +213,10 @@ onEachClient('prisma_models', (bench) => {
       await db.$withCache().log.count(),
       await db.$withCache().longName.count(),
     ]
-    expect(await read()).toEqual([0, 1])
+    expect(await read()).toEqual([2, 1])
     await db.post.create({ data: { id: 3, title: 'notes' } })
     await db.user.update({ where: { id: 1 }, data: { name: 'Lovelace' } })
-    expect(await read()).toEqual([1, 2])
+    expect(await read()).toEqual([3, 2])
   })
 
   const raw: Record<
