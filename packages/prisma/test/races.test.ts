@@ -58,7 +58,7 @@ onEachClient('prisma_races', (bench) => {
         return run()
       }
       const [reader, writer] = [bench.open({ hook: oldRows }), bench.open({ hook })]
-      const writing = ways[way]!(writer.db, 'Lovelace', writer.cache)
+      const writing = ways[way]!(writer.db, 'Lovelace', writer.cache).then(() => undefined)
       await written.promise
       expect(await nameOf(reader.db)).toBe('Ada')
       expect(await nameOf(reader.db)).toBe('Ada')
