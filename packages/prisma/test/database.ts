@@ -67,12 +67,13 @@ function hooked<T extends object>(adapter: T, hook: Hook | undefined): T {
   })
 }
 
-async function startEmbedded() {
+export async function startEmbedded() {
   const db = await PGlite.create()
   const server = new PGLiteSocketServer({ db, host: '127.0.0.1', port: 0 })
   await server.start()
   return {
     url: `postgres://postgres@${server.getServerConn()}/postgres`,
+    run: (sql: string) => db.exec(sql),
     stop: () => server.stop().then(() => db.close()),
   }
 }
