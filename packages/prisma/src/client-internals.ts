@@ -17,6 +17,10 @@ export interface Field {
 export interface PrismaInternals {
   $transaction(this: unknown, work: unknown, options?: unknown): Promise<unknown>
   $extends(this: unknown, extension: unknown): unknown
+  /** Creates the promise of an operation, which learns its transaction when it is sent. */
+  _createPrismaPromise(
+    send: (transaction: OperationTransaction | undefined) => Promise<void>,
+  ): Promise<void>
   readonly _runtimeDataModel: DataModel
   readonly _globalOmit?: unknown
   readonly _engineConfig: {
@@ -42,6 +46,7 @@ export function internalsOf(client: unknown): PrismaInternals {
   if (
     typeof parts?.$transaction !== 'function' ||
     typeof parts.$extends !== 'function' ||
+    typeof parts._createPrismaPromise !== 'function' ||
     typeof parts._runtimeDataModel?.models !== 'object' ||
     typeof parts._engineConfig?.inlineSchema !== 'string'
   )
@@ -65,8 +70,11 @@ const KINDS = new Set<unknown>(['itx', 'batch'])
 
 /** Returns the id of the interactive transaction that a client belongs to. */
 export function transactionIdOf(client: unknown): string | undefined {
-  const id = (client as Record<symbol, unknown> | undefined)?.[TRANSACTION_ID]
-  return typeof id === 'string' ? id : undefined
+  let transaction: OperationTransaction | undefined
+  const operation = (client as PrismaInternals)._createPrismaPromise((given) => {
+    transaction = given
+    return Promise.resolve()
+  })
+  void operation.then(() => undefined) // It tells the transaction at once.
+  return transaction?.kind === 'itx' ? transaction.id : undefined
 }
-
-const TRANSACTION_ID = Symbol.for('prisma.client.transaction.id')

@@ -60,6 +60,7 @@ function hooked<T extends object>(adapter: T, hook: Hook | undefined): T {
       if (property === 'queryRaw' || property === 'executeRaw')
         return (query: { readonly sql: string }) =>
           hook(query.sql, async () => call(query) as Promise<unknown>)
+      if (property === 'commit') return () => hook('commit', async () => call() as Promise<unknown>)
       if (property === 'connect' || property === 'startTransaction')
         return async (...args: unknown[]) => hooked((await call(...args)) as object, hook)
       return call

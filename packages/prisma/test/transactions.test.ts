@@ -7,7 +7,9 @@ const namesOf = async (db: Queries) =>
   (await db.$withCache().user.findMany({ orderBy: { id: 'asc' } })).map(({ name }) => name)
 
 const titlesOf = async (db: Queries) =>
-  (await db.$withCache().post.findMany({ orderBy: { id: 'asc' } })).map(({ title }) => title)
+  (await db.$withCache().post.findMany({ orderBy: { id: 'asc' } })).map(titleOf)
+
+const titleOf = ({ title }: { title: string }) => title
 
 const rename = (db: Queries, name: string) => db.user.update({ where: { id: 1 }, data: { name } })
 
@@ -141,6 +143,24 @@ onEachClient('prisma_transactions', (bench) => {
     expect(await titlesOf(here.db)).toEqual(['engines', 'compilers'])
     await rename(there.db, 'Lovelace')
     expect((await namesOf(here.db))[0]).toBe('Lovelace')
+  })
+
+  it('a nested transaction is a part of the outer one', async () => {
+    const [here, there] = [bench.open(), bench.open()]
+    await namesOf(here.db)
+    await there.db.$transaction(async (tx) => {
+      await rename(tx, 'Lovelace')
+      if (!('$transaction' in tx)) return // Prisma 6 has none.
+      await tx.$transaction((inner) => inner.post.updateMany({ data: { title: 'nested' } }))
+      const refused = tx.$transaction(async (inner) => {
+        await inner.post.updateMany({ data: { title: 'nobody' } })
+        throw refuse
+      })
+      await expect(refused).rejects.toBe(refuse)
+    })
+    expect((await namesOf(here.db))[0]).toBe('Lovelace')
+    expect(await titlesOf(here.db)).not.toContain('nobody')
+    expect(await titlesOf(here.db)).toEqual((await there.db.post.findMany()).map(titleOf))
   })
 
   it('tx.$invalidate announces raw SQL', async () => {
