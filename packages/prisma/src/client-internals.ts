@@ -13,7 +13,7 @@ export interface Field {
   readonly relationName?: string
 }
 
-/** The parts of a Prisma client that this package uses and that are not part of its public types. */
+/** The parts of a Prisma client that this package uses, most of which are not documented. */
 export interface PrismaInternals {
   $transaction(this: unknown, work: unknown, options?: unknown): Promise<unknown>
   $extends(this: unknown, extension: unknown): unknown

@@ -80,8 +80,8 @@ async function execute(
 function refuseQueries(extension: unknown): void {
   if (typeof extension === 'object' && extension !== null && 'query' in extension)
     throw new UsageError(
-      'An extension with a "query" component was added after the cache, which would not know what ' +
-        'it changes in queries. Add it before: $extends(extension).$extends(cache.extension).',
+      'An extension with a "query" component was added after the cache, which would not know ' +
+        'what it changes. Add it before: $extends(extension).$extends(cache.extension).',
     )
 }
 

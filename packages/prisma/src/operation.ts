@@ -35,8 +35,8 @@ export const READS: ReadonlySet<string> = new Set([
 const RAW = new Set(['findRaw', 'aggregateRaw'])
 
 /**
- * Returns the model of a read and all whose relations its arguments mention, wherever they do. There
- * may be too many, for example because of the content of a JSON filter, but never too few.
+ * Returns the model of a read, and the models of all relations that its arguments mention anywhere.
+ * There may be too many, for example because of the content of a JSON filter, but never too few.
  */
 function modelsReadBy(models: Models, model: string, args: unknown): Set<string> {
   const read = new Set([model])

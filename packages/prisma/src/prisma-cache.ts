@@ -32,16 +32,17 @@ export class PrismaCache {
    * - A read that begins after a write or transaction was acknowledged never returns rows from
    *   before, in any process. A query that was running during the write is never stored.
    * - Nothing that a transaction reads is cached, and no read within it comes from the cache.
-   * - A write rejects with `CacheUnavailableError`, and nothing is changed, if Redis does not answer.
-   *   If Redis stops answering after the database has committed, it rejects with `CacheWriteError`.
+   * - A write rejects with `CacheUnavailableError`, and nothing is changed, if Redis does not
+   *   answer. If Redis stops answering after the database has committed, it rejects with
+   *   `CacheWriteError`.
    */
   get extension(): PrismaCacheExtension {
     return (client) => extendClient(client, this.#engine) as ReturnType<PrismaCacheExtension>
   }
 
   /**
-   * Makes results invalid, by model or tag. Use it after a change that the client with the extension
-   * did not execute. Resolves when Redis has acknowledged it.
+   * Makes results invalid, by model or tag. Use it after a change that the client with the
+   * extension did not execute. Resolves when Redis has acknowledged it.
    */
   async invalidate(changed: Changed): Promise<void> {
     await this.#engine.invalidate(this.#engine.groupsIn(changed))

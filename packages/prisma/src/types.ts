@@ -23,8 +23,8 @@ export interface PrismaCacheOptions extends Omit<
   /** The cache client to use. */
   readonly client: CacheClient
   /**
-   * The namespace of your generated client: `import { Prisma } from './generated/client.js'`. Cached
-   * decimals are instances of its `Decimal`.
+   * The namespace of your generated client, which you import from it together with
+   * `PrismaClient`. Cached decimals are instances of its `Decimal`.
    */
   readonly Prisma: PrismaNamespace
   /**
@@ -50,7 +50,8 @@ export interface PrismaCacheOptions extends Omit<
   readonly dependents?: Readonly<Record<string, readonly string[]>>
   /**
    * How long an operation may take. The `timeout` of an interactive transaction is added to it. A
-   * process that dies in between leaves old results in the cache for at most this long. Default 5 s.
+   * process that dies in between leaves old results in the cache for at most this long. Default
+   * 5 s.
    */
   readonly intentTtl?: Duration
   /** Encodes results as bytes. Default `v8`, which keeps dates, bigints and bytes. */
@@ -64,8 +65,8 @@ export interface ReadOptions {
   /** Labels of the result. `$invalidate({ tags })` makes all results with one of them invalid. */
   readonly tags?: readonly string[]
   /**
-   * Whether a write of a model of the query makes the result invalid. With `false`, it lives for its
-   * ttl or until one of its tags is invalidated. Default `true`.
+   * Whether a write of a model of the query makes the result invalid. With `false`, it lives for
+   * its ttl or until one of its tags is invalidated. Default `true`.
    */
   readonly autoInvalidate?: boolean
 }

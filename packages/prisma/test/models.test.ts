@@ -145,7 +145,7 @@ onEachClient('prisma_models', (bench) => {
     expect(after).toEqual(await read(here.db))
   })
 
-  it('connecting and disconnecting rows of a many-to-many relation changes both sides', async () => {
+  it('connecting and disconnecting rows of a many-to-many relation changes both', async () => {
     const [here, there] = [bench.open(), bench.open()]
     const post = async () =>
       (

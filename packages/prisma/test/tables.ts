@@ -1,6 +1,6 @@
 /**
- * Creates the tables of schema.prisma, and some rows: three users, of whom the first two have a post
- * each, and eight counters.
+ * Creates the tables of schema.prisma, and some rows: three users, of whom the first two have a
+ * post each, and eight counters.
  */
 export const createTables = `
   create type "Role" as enum ('ADMIN', 'READER');
