@@ -48,7 +48,8 @@ function modelsReadBy(models: Models, model: string, args: unknown): Set<string>
         if (field?.relationName !== undefined) {
           read.add(field.type)
           visit(field.type, part, false)
-        } else {
+        }
+        if (field?.relationName === undefined || KEYWORDS.has(name)) {
           // The counts of all relations. At the top, it is the count of an aggregate.
           if (name === '_count' && part === true && !isTop)
             for (const { type } of models.relationsOf(current)) read.add(type)
@@ -59,6 +60,14 @@ function modelsReadBy(models: Models, model: string, args: unknown): Set<string>
   visit(model, args, true)
   return read
 }
+
+/** Names in arguments that a relation may have too. */
+const KEYWORDS = new Set(
+  (
+    'select include omit where orderBy cursor having data AND OR NOT ' +
+    'some every none is isNot _count'
+  ).split(' '),
+)
 
 /** Adds what a write changes, without what foreign keys pass on. */
 function addChanges(

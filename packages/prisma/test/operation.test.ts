@@ -32,6 +32,22 @@ describe('what an operation does', () => {
     expect(does('User', 'findRaw', {})).toBe('anything')
   })
 
+  it('reads relations that have the name of a keyword', () => {
+    const relation = (name: string, type: string, relationName = name) => ({
+      name,
+      kind: 'object',
+      type,
+      relationName,
+    })
+    const fields = [relation('where', 'Place'), relation('some', 'Part'), relation('tags', 'Tag')]
+    const all = { Thing: { fields }, Place: { fields: [] }, Part: { fields: [] } }
+    const known = new Models({ models: { ...all, Tag: { fields: [] } } }, '', {})
+    expect(does('Thing', 'findMany', { where: { tags: {} } }, known)).toBe('read Place,Tag,Thing')
+    expect(does('Thing', 'findMany', { where: { some: { tags: {} } } }, known)).toBe(
+      'read Part,Place,Tag,Thing',
+    )
+  })
+
   it('passes deletions and changed keys on by foreign keys, and new rows not', () => {
     expect(does('User', 'create', { data: { id: 1, name: 'a' } })).toBe('write User')
     expect(does('User', 'update', { data: { name: 'a' } })).toBe('write User')
