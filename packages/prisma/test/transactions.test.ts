@@ -298,7 +298,7 @@ onEachClient('prisma_transactions', (bench) => {
                 rename(db, 'Lovelace'),
                 db.post.updateMany({ data: { title: 'x' } }),
               ])
-            : db.$transaction((tx) => rename(tx, 'Lovelace'), { timeout: 500 })
+            : db.$transaction((tx) => rename(tx, 'Lovelace'), { timeout: 5_000 })
       await committed.promise
       if (bench.database.isEmbedded && way !== 'an operation') {
         // The only connection stays with the transaction.
