@@ -24,6 +24,7 @@ const allowed = {
   nestjs: ['core', 'aside', 'versioning', 'lock', 'ratelimit'],
   hierarchical: ['core', 'versioning'],
   drizzle: ['core', 'versioning'],
+  prisma: ['core', 'versioning'],
   http: ['core', 'versioning'],
   service: ['core', ...patterns, 'hierarchical'],
 }

@@ -35,6 +35,7 @@ const patterns = [
   'keyv',
   'nestjs',
   'drizzle',
+  'prisma',
   'otel',
   'glide',
   'memory',

@@ -1,0 +1,37 @@
+/**
+ * The operations of one `$transaction([…])`. Prisma sends them once all have arrived. If one is
+ * refused before, it leaves the others waiting for ever.
+ */
+export class BatchScope {
+  readonly #running = new Set<Promise<unknown>>()
+  readonly #ended: Promise<never>
+  #end!: (error: unknown) => void
+
+  constructor() {
+    this.#ended = new Promise((_, reject) => {
+      this.#end = reject
+    })
+    this.#ended.catch(() => undefined)
+  }
+
+  /** Runs an operation. Rejects if the transaction ends before. */
+  async run<R>(operation: () => Promise<R>): Promise<R> {
+    return Promise.race([operation(), this.#ended])
+  }
+
+  /** Keeps the transaction from ending until a write has told Redis its end. */
+  async track<R>(write: Promise<R>): Promise<R> {
+    this.#running.add(write)
+    try {
+      return await write
+    } finally {
+      this.#running.delete(write)
+    }
+  }
+
+  /** Ends the operations that Prisma will not send. */
+  async end(error: unknown): Promise<void> {
+    this.#end(error)
+    await Promise.allSettled(this.#running)
+  }
+}
