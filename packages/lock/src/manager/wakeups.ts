@@ -5,10 +5,9 @@ import { POLL_INTERVAL } from '../backends/timing.js'
 /**
  * Wakes waiters when they can acquire a lock.
  *
- * One connection per client subscribes to one channel. A script that frees a permit publishes the
- * token of the next waiter there, and one that hands over a lock its token and the fence. All
- * waiters also poll slowly, which makes up for messages that were lost, and shows Redis that they
- * are alive.
+ * One connection per client subscribes to one channel. A script that hands a lock or a permit over
+ * publishes the token of the waiter and the fence there. All waiters also poll slowly, which makes
+ * up for messages that were lost, and shows Redis that they are alive.
  *
  * The channel belongs to the client, not to a lock. In a Cluster any node accepts the subscription,
  * so one connection is enough for the locks of all slots.
@@ -36,8 +35,8 @@ export class Wakeups {
   }
 
   /**
-   * Calls `wake` when the token can acquire, and on each poll; with a fence when a lock was handed
-   * over to the token. Returns a function that stops it.
+   * Calls `wake` on each poll, and with the fence when a lock was handed over to the token. Returns
+   * a function that stops it.
    */
   listen(token: string, wake: (fence?: number) => void): () => void {
     this.#waiters.set(token, wake)
@@ -75,10 +74,10 @@ export class Wakeups {
       })
   }
 
-  /** Handles a message `token`, or `token fence`. */
+  /** Handles a message `token fence`. */
   #receive(message: string): void {
     const [token, fence] = message.split(' ', 2) as [string, string?]
-    this.#waiters.get(token)?.(fence === undefined ? undefined : Number(fence))
+    this.#waiters.get(token)?.(Number(fence) || undefined)
   }
 
   /** Wakes all waiters in one tick, so that their requests are sent together. */
