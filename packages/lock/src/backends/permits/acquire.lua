@@ -23,7 +23,7 @@ if count > 0 then
   if left then return handedOver and {fence, left} or fence end
 end
 
-local waiter = table.concat({token, ARGV[3], ARGV[4]}, ' ')
+local waiter = token .. ' ' .. ARGV[3] .. ' ' .. ARGV[4]
 local first, wait
 if canJoin(KEYS[1], count, token, permits) then
   first, wait = firstWaiter(KEYS[4])

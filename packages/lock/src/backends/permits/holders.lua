@@ -37,7 +37,7 @@ end
 -- Writes a holder. The details come first: if that key has another type, nothing is granted yet.
 -- `left` is the ms for which the key of the holders still exists.
 local function writeHolder(holders, details, left, token, expiresAt, fence, sequence, ttl)
-  command('HSET', details, token, table.concat({fence, sequence, integer(ttl)}, ' '))
+  command('HSET', details, token, fence .. ' ' .. sequence .. ' ' .. integer(ttl))
   command('ZADD', holders, integer(expiresAt), token)
   if left < ttl then command('PEXPIRE', holders, ttl) end
   command('PEXPIRE', details, math.max(left, ttl))
