@@ -42,6 +42,7 @@ const kinds = {
     }
   },
 }
+const KINDS = Object.keys(kinds) as (keyof typeof kinds)[]
 const KEYS = { lock: 'shop:lock:x', permit: 'shop:semaphore:x', 'write lock': 'shop:rwlock:x' }
 const SCRIPTS = { lock: 'lock', permit: 'permit', 'write lock': 'permit' }
 
@@ -85,87 +86,113 @@ onEveryDriver(({ newClient, ask }) => {
     return wrapped
   }
 
-  describe.each(Object.keys(kinds) as (keyof typeof kinds)[])(
-    'a %s that is handed over',
-    (kind) => {
-      const created: AsyncDisposable[] = []
-      afterEach(async () => {
-        for (const each of created.splice(0)) await each[Symbol.asyncDispose]()
-      })
-      const create = (client: CacheClient): Exclusive => {
-        const made = kinds[kind](client)
-        created.push(made)
-        return made
-      }
-      const waitersOf = (locks: Exclusive, count: number) =>
-        vi.waitFor(async () => expect(await locks.waiting()).toBe(count), { timeout: 10_000 })
+  /** A client like that of another process: its releases do not wake the waiters of this one. */
+  const newRemoteClient = (): CacheClient => {
+    const client = newClient()
+    const run: CacheClient['run'] = async (script, ...rest) => {
+      const reply = await client.run(script, ...rest)
+      return script.name.endsWith(' release') ? { ...reply, messages: [] } : reply
+    }
+    return { ...client, run }
+  }
 
-      it('is held by the waiter as soon as it is released, and soon has its whole ttl', async () => {
-        const [locks, others] = [create(newClient()), create(newClient())]
-        const lock = await locks.acquire({ ttl: '1m' })
-        const waiting = others.acquire({ ttl: '10m', renew: false })
-        await waitersOf(locks, 1)
-        expect(await lock.release()).toBe(true)
-        const reserved = Number(await ask('PTTL', KEYS[kind]))
-        expect(reserved).toBeGreaterThan(0)
-        expect(await locks.waiting()).toBe(0)
-        const next = await waiting
-        expect(next.fence).toBeGreaterThan(lock.fence)
-        await vi.waitFor(() => expect(next.remaining).toBeGreaterThan(500_000), { timeout: 5_000 })
-        expect(await ask('PTTL', KEYS[kind])).toBeGreaterThan(500_000)
-        expect(await next.release()).toBe(true)
-        expect(await ask('EXISTS', KEYS[kind])).toBe(0)
-      })
+  describe.each(KINDS)('a %s that is handed over', (kind) => {
+    const created: AsyncDisposable[] = []
+    afterEach(async () => {
+      for (const each of created.splice(0)) await each[Symbol.asyncDispose]()
+    })
+    const create = (client: CacheClient): Exclusive => {
+      const made = kinds[kind](client)
+      created.push(made)
+      return made
+    }
+    const waitersOf = (locks: Exclusive, count: number) =>
+      vi.waitFor(async () => expect(await locks.waiting()).toBe(count), { timeout: 10_000 })
 
-      it('is not prolonged by copies of the requests with which its holder waited', async () => {
-        const locks = create(newClient())
-        const quiet = withoutReplies(newClient(), `${SCRIPTS[kind]} extend`)
-        quiet.silent = true
-        const repeating = new RepeatingClient(quiet.client)
-        const others = create(repeating.client)
-        const lock = await locks.acquire({ ttl: '1m' })
-        const waiting = others.acquire({ ttl: '10m', renew: false })
-        await waitersOf(locks, 1)
-        await lock.release()
-        const next = await waiting
-        await repeating.repeat(`${SCRIPTS[kind]} acquire`)
-        expect(next.remaining).toBeLessThanOrEqual(3_000)
-        expect(await ask('PTTL', KEYS[kind])).toBeLessThanOrEqual(3_000)
-        expect(await next.release()).toBe(true)
-      })
+    it('is held by the waiter as soon as it is released, and soon has its whole ttl', async () => {
+      const [locks, others] = [create(newRemoteClient()), create(newClient())]
+      const lock = await locks.acquire({ ttl: '1m' })
+      const waiting = others.acquire({ ttl: '10m', renew: false })
+      await waitersOf(locks, 1)
+      expect(await lock.release()).toBe(true)
+      const reserved = Number(await ask('PTTL', KEYS[kind]))
+      expect(reserved).toBeGreaterThan(0)
+      expect(await locks.waiting()).toBe(0)
+      const next = await waiting
+      expect(next.fence).toBeGreaterThan(lock.fence)
+      await vi.waitFor(() => expect(next.remaining).toBeGreaterThan(500_000), { timeout: 5_000 })
+      expect(await ask('PTTL', KEYS[kind])).toBeGreaterThan(500_000)
+      expect(await next.release()).toBe(true)
+      expect(await ask('EXISTS', KEYS[kind])).toBe(0)
+    })
 
-      it('is not held because of a message that comes after it has ended', async () => {
-        const locks = create(newClient())
-        const late = newClientWithLateMessages()
-        const quiet = withoutReplies(late.client, `${SCRIPTS[kind]} acquire`)
-        const others = create(quiet.client)
-        const lock = await locks.acquire()
-        let acquired = false
-        const waiting = others.acquire({ wait: '1m' }).then((next) => {
-          acquired = true
-          return next
-        })
-        await waitersOf(locks, 1)
-        await late.subscribed()
-        quiet.silent = true
-        await lock.release()
-        await vi.waitFor(() => expect(late.held).toHaveLength(1))
-        const current = await locks.acquire({ wait: '20s' }) // when the waiter counts as dead
-        quiet.silent = false
-        await waitersOf(locks, 1)
-        late.deliver()
-        // The waiter asks again, and learns that it has to wait.
-        await new Promise((resolve) => setTimeout(resolve, 200))
-        expect(acquired).toBe(false)
-        current.assertHeld()
-        expect(await current.release()).toBe(true)
-        const next = await waiting
-        expect(next.fence).toBeGreaterThan(current.fence)
-        expect(await next.release()).toBe(true)
-        await late.client.close()
-      }, 30_000)
-    },
-  )
+    it('is not prolonged by copies of the requests with which its holder waited', async () => {
+      const locks = create(newRemoteClient())
+      const quiet = withoutReplies(newClient(), `${SCRIPTS[kind]} extend`)
+      quiet.silent = true
+      const repeating = new RepeatingClient(quiet.client)
+      const others = create(repeating.client)
+      const lock = await locks.acquire({ ttl: '1m' })
+      const waiting = others.acquire({ ttl: '10m', renew: false })
+      await waitersOf(locks, 1)
+      await lock.release()
+      const next = await waiting
+      await repeating.repeat(`${SCRIPTS[kind]} acquire`)
+      expect(next.remaining).toBeLessThanOrEqual(3_000)
+      expect(await ask('PTTL', KEYS[kind])).toBeLessThanOrEqual(3_000)
+      expect(await next.release()).toBe(true)
+    })
+
+    it('is held without a message if it was released in the same process', async () => {
+      const locks = create(newClient())
+      const late = newClientWithLateMessages()
+      const quiet = withoutReplies(late.client, `${SCRIPTS[kind]} acquire`)
+      const others = create(quiet.client)
+      const lock = await locks.acquire({ ttl: '1m' })
+      const waiting = others.acquire({ wait: '1m' })
+      await waitersOf(locks, 1)
+      quiet.silent = true
+      await lock.release()
+      const next = await waiting
+      expect(next.fence).toBeGreaterThan(lock.fence)
+      late.deliver()
+      next.assertHeld()
+      expect(await next.release()).toBe(true)
+      await others[Symbol.asyncDispose]()
+      await late.client.close()
+    })
+
+    it('is not held because of a message that comes after it has ended', async () => {
+      const locks = create(newRemoteClient())
+      const late = newClientWithLateMessages()
+      const quiet = withoutReplies(late.client, `${SCRIPTS[kind]} acquire`)
+      const others = create(quiet.client)
+      const lock = await locks.acquire()
+      let acquired = false
+      const waiting = others.acquire({ wait: '1m' }).then((next) => {
+        acquired = true
+        return next
+      })
+      await waitersOf(locks, 1)
+      await late.subscribed()
+      quiet.silent = true
+      await lock.release()
+      await vi.waitFor(() => expect(late.held).toHaveLength(1))
+      const current = await locks.acquire({ wait: '20s' }) // when the waiter counts as dead
+      quiet.silent = false
+      await waitersOf(locks, 1)
+      late.deliver()
+      // The waiter asks again, and learns that it has to wait.
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      expect(acquired).toBe(false)
+      current.assertHeld()
+      expect(await current.release()).toBe(true)
+      const next = await waiting
+      expect(next.fence).toBeGreaterThan(current.fence)
+      expect(await next.release()).toBe(true)
+      await late.client.close()
+    }, 30_000)
+  })
 
   it('inspect shows the waiter as the holder of a lock right after its release', async () => {
     await using locks = createLocks({ client: newClient(), label: 'first' })

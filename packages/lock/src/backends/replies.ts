@@ -42,4 +42,21 @@ export function grantedBy(
       }
 }
 
+export interface ReleaseReply {
+  /** Whether the token held the lock. */
+  readonly released: boolean
+  /** The messages to the waiters that the lock was handed over to. */
+  readonly messages: readonly string[]
+}
+
+/** Parses the reply of `mutex/release.lua` or `permits/release.lua`. */
+export function parseReleaseReply(reply: Reply): ReleaseReply {
+  if (!Array.isArray(reply)) return reply === 1 ? RELEASED : NOT_RELEASED
+  const [released, ...messages] = reply as unknown as readonly [number, ...string[]]
+  return { released: released === 1, messages }
+}
+
+const RELEASED: ReleaseReply = { released: true, messages: [] }
+const NOT_RELEASED: ReleaseReply = { released: false, messages: [] }
+
 export const isOne = (reply: Reply): boolean => reply === 1

@@ -42,7 +42,9 @@ local function firstWaiter(waiters)
 end
 
 -- Tells the process of a waiter that a lock was handed over, with the fence. If the user may not
--- publish, the waiter learns of it when it polls.
+-- publish, the waiter learns of it when it polls. Returns the message.
 local function announceHandOver(channelPrefix, token, fence)
-  redis.pcall('PUBLISH', channelPrefix .. processOf(token), token .. ' ' .. fence)
+  local message = token .. ' ' .. fence
+  redis.pcall('PUBLISH', channelPrefix .. processOf(token), message)
+  return message
 end

@@ -1,6 +1,6 @@
 import type { CacheClient } from '@cache/core'
 import type { AbandonedRequests } from '../../manager/abandoned-requests.js'
-import type { Wakeups } from '../../manager/wakeups.js'
+import { deliver, type Wakeups } from '../../manager/wakeups.js'
 import type { Busy, Granted, LockRequest, NamedLockBackend } from '../backend.js'
 import { companionKeys, lockKeys } from '../companion-keys.js'
 import { parseStoredLock, type LockInspection } from '../holder.js'
@@ -89,14 +89,16 @@ export class MutexBackend implements NamedLockBackend {
  * Releases a lock in one Redis. With `'mine'` it is released only if the token holds it, with
  * `'any'` whoever holds it.
  */
-export function releaseLock(
+export async function releaseLock(
   client: CacheClient,
   { key, token, ttl, holderInfo }: ReleaseRequest,
   holder: 'mine' | 'any',
   channelPrefix: string,
 ): Promise<boolean> {
   const args = [token, String(ttl), holderInfo, channelPrefix, holder]
-  return client.run(releaseScript, lockKeys(key, token), args)
+  const { released, messages } = await client.run(releaseScript, lockKeys(key, token), args)
+  messages.forEach(deliver)
+  return released
 }
 
 /** What identifies a holder or a waiter in Redis. */

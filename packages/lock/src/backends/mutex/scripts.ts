@@ -3,7 +3,7 @@ import { clock } from '../clock.js'
 import enqueue from '../enqueue.lua'
 import fence from '../fence.lua'
 import markRefused from '../mark-refused.lua'
-import { isOne, parseAcquireReply } from '../replies.js'
+import { isOne, parseAcquireReply, parseReleaseReply } from '../replies.js'
 import waiters from '../waiters.lua'
 import acquireAllTypes from './acquire-all-types.lua'
 import acquireAllLua from './acquire-all.lua'
@@ -75,7 +75,7 @@ export const releaseScript = /* @__PURE__ */ defineScript({
   ].join('\n'),
   lua: releaseLua,
   types: ['any', 'string', 'string', 'zset'],
-  parse: isOne,
+  parse: parseReleaseReply,
 })
 
 export const storeAgreedFenceScript = /* @__PURE__ */ defineScript({

@@ -1,6 +1,6 @@
 import type { CacheClient } from '@cache/core'
 import type { AbandonedRequests } from '../../manager/abandoned-requests.js'
-import type { Wakeups } from '../../manager/wakeups.js'
+import { deliver, type Wakeups } from '../../manager/wakeups.js'
 import type { Busy, Granted, LockBackend, LockRequest } from '../backend.js'
 import { companionKeys, lockKeys } from '../companion-keys.js'
 import { grantedBy } from '../replies.js'
@@ -72,9 +72,12 @@ export class PermitsBackend implements LockBackend {
     return remaining > 0 ? sentAt + validityTime(Math.min(ttl, remaining)) : undefined
   }
 
-  release({ key, token, ttl }: LockRequest): Promise<boolean> {
+  async release({ key, token, ttl }: LockRequest): Promise<boolean> {
     const args = [token, String(ttl), this.#permits, this.#wakeups.channelPrefix]
-    return this.#client.run(releasePermitScript, permitKeys(key, token), args)
+    const keys = permitKeys(key, token)
+    const { released, messages } = await this.#client.run(releasePermitScript, keys, args)
+    messages.forEach(deliver)
+    return released
   }
 
   abandon(request: LockRequest, longestTtl = request.ttl): Promise<void> {

@@ -3,7 +3,7 @@ import { clock } from '../clock.js'
 import enqueue from '../enqueue.lua'
 import fence from '../fence.lua'
 import markRefused from '../mark-refused.lua'
-import { isOne, parseAcquireReply } from '../replies.js'
+import { parseAcquireReply, parseReleaseReply } from '../replies.js'
 import waiters from '../waiters.lua'
 import acquireLua from './acquire.lua'
 import extendLua from './extend.lua'
@@ -35,7 +35,7 @@ export const releasePermitScript = /* @__PURE__ */ defineScript({
   functions,
   lua: releaseLua,
   types: ['any', 'string', 'string', 'zset', 'hash'],
-  parse: isOne,
+  parse: parseReleaseReply,
 })
 
 export const inspectPermitsScript = /* @__PURE__ */ defineScript({
