@@ -70,20 +70,37 @@ describe.skipIf(!canSetClock()).each(driverNames)(
     it.each([1_500, HOUR, -1_500, -HOUR])(
       'by %s ms before a lock is handed over: the waiter holds it for its ttl',
       async (offset) => {
-        const locks = createLocks({ client: newClient() })
-        const held = await locks.acquire('x', { ttl: '2h', maxHold: '3h' })
-        const waiting = createLocks({ client: newClient() }).acquire('x', { wait: '30s' })
-        await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1))
+        const [mine, others] = [newClient(), newClient()]
+        const options = { name: 'p', permits: 1 }
+        const [locks, semaphore] = [
+          createLocks({ client: mine }),
+          createSemaphore({ client: mine, ...options }),
+        ]
+        const long = { ttl: '2h', maxHold: '3h' } as const
+        const held = [await locks.acquire('x', long), await semaphore.acquire(long)]
+        const waiting = [
+          createLocks({ client: others }).acquire('x', { wait: '30s' }),
+          createSemaphore({ client: others, ...options }).acquire({ wait: '30s' }),
+        ]
+        await vi.waitFor(async () =>
+          expect([
+            (await locks.inspect('x'))!.waiting,
+            (await semaphore.inspect()).waiting,
+          ]).toEqual([1, 1]),
+        )
         await server.setClock(offset)
-        expect(await held.release()).toBe(true)
-        const next = await waiting
-        expect(next.fence).toBeGreaterThan(held.fence)
-        await vi.waitFor(() => expect(next.remaining).toBeGreaterThan(5_000), { timeout: 5_000 })
+        for (const lock of held) expect(await lock.release()).toBe(true)
+        const next = await Promise.all(waiting)
+        for (const [i, lock] of next.entries()) {
+          expect(lock.fence).toBeGreaterThan(held[i]!.fence)
+          await vi.waitFor(() => expect(lock.remaining).toBeGreaterThan(5_000), { timeout: 5_000 })
+        }
         const { remaining, fence } = (await locks.inspect('x'))!
         expect(remaining).toBeGreaterThan(5_000)
-        expect(fence).toBe(next.fence)
+        expect(fence).toBe(next[0]!.fence)
         expect(await locks.tryAcquire('x')).toBeNull()
-        expect(await next.release()).toBe(true)
+        expect(await semaphore.tryAcquire()).toBeNull()
+        for (const lock of next) expect(await lock.release()).toBe(true)
       },
     )
 

@@ -1,10 +1,50 @@
 import { CacheError, createCacheClient, type CacheClient, type Subscription } from '@cache/core'
-import { describe, expect, it, vi } from 'vitest'
-import { createLocks } from '../src/index.js'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import {
+  createLocks,
+  createReadWriteLock,
+  createSemaphore,
+  type AcquireOptions,
+  type Lock,
+} from '../src/index.js'
 import { onEveryDriver } from './every-driver.js'
 import { RepeatingClient } from './wrapped-clients.js'
 
-const KEY = 'shop:lock:x'
+/** A lock that one can hold. */
+interface Exclusive extends AsyncDisposable {
+  acquire(options?: AcquireOptions): Promise<Lock>
+  waiting(): Promise<number>
+}
+
+const kinds = {
+  lock: (client: CacheClient): Exclusive => {
+    const locks = createLocks({ client })
+    return {
+      acquire: (options) => locks.acquire('x', options),
+      waiting: async () => (await locks.inspect('x'))?.waiting ?? 0,
+      [Symbol.asyncDispose]: () => locks.close(),
+    }
+  },
+  permit: (client: CacheClient): Exclusive => {
+    const semaphore = createSemaphore({ client, name: 'x', permits: 1 })
+    return {
+      acquire: semaphore.acquire,
+      waiting: async () => (await semaphore.inspect()).waiting,
+      [Symbol.asyncDispose]: () => semaphore.close(),
+    }
+  },
+  'write lock': (client: CacheClient): Exclusive => {
+    const lock = createReadWriteLock({ client, name: 'x' })
+    return {
+      acquire: lock.write.acquire,
+      waiting: async () => (await lock.inspect()).waiting,
+      [Symbol.asyncDispose]: () => lock.close(),
+    }
+  },
+}
+const KINDS = Object.keys(kinds) as (keyof typeof kinds)[]
+const KEYS = { lock: 'shop:lock:x', permit: 'shop:semaphore:x', 'write lock': 'shop:rwlock:x' }
+const SCRIPTS = { lock: 'lock', permit: 'permit', 'write lock': 'permit' }
 
 onEveryDriver(({ newClient, ask }) => {
   /** A client whose messages are held back until `deliver`. */
@@ -46,55 +86,90 @@ onEveryDriver(({ newClient, ask }) => {
     return wrapped
   }
 
-  describe('a lock that is handed over', () => {
-    const waitersOf = (locks: ReturnType<typeof createLocks>, count: number) =>
-      vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(count), {
-        timeout: 10_000,
-      })
+  /** A client like that of another process: its releases do not wake the waiters of this one. */
+  const newRemoteClient = (): CacheClient => {
+    const client = newClient()
+    const run: CacheClient['run'] = async (script, ...rest) => {
+      const reply = await client.run(script, ...rest)
+      return script.name.endsWith(' release') ? { ...reply, messages: [] } : reply
+    }
+    return { ...client, run }
+  }
 
-    it('belongs to the waiter as soon as it is released, and soon has its whole ttl', async () => {
-      await using locks = createLocks({ client: newClient(), label: 'first' })
-      await using others = createLocks({ client: newClient(), label: 'second' })
-      const lock = await locks.acquire('x')
-      const waiting = others.acquire('x', { ttl: '10m', renew: false })
+  describe.each(KINDS)('a %s that is handed over', (kind) => {
+    const created: AsyncDisposable[] = []
+    afterEach(async () => {
+      for (const each of created.splice(0)) await each[Symbol.asyncDispose]()
+    })
+    const create = (client: CacheClient): Exclusive => {
+      const made = kinds[kind](client)
+      created.push(made)
+      return made
+    }
+    const waitersOf = (locks: Exclusive, count: number) =>
+      vi.waitFor(async () => expect(await locks.waiting()).toBe(count), { timeout: 10_000 })
+
+    it('is held by the waiter as soon as it is released, and soon has its whole ttl', async () => {
+      const [locks, others] = [create(newRemoteClient()), create(newClient())]
+      const lock = await locks.acquire({ ttl: '1m' })
+      const waiting = others.acquire({ ttl: '10m', renew: false })
       await waitersOf(locks, 1)
       expect(await lock.release()).toBe(true)
-      const holder = (await locks.inspect('x'))!
-      expect(holder).toMatchObject({ label: 'second', waiting: 0 })
+      const reserved = Number(await ask('PTTL', KEYS[kind]))
+      expect(reserved).toBeGreaterThan(0)
+      expect(await locks.waiting()).toBe(0)
       const next = await waiting
-      expect(next.fence).toBe(holder.fence)
       expect(next.fence).toBeGreaterThan(lock.fence)
       await vi.waitFor(() => expect(next.remaining).toBeGreaterThan(500_000), { timeout: 5_000 })
-      expect(await ask('PTTL', KEY)).toBeGreaterThan(500_000)
+      expect(await ask('PTTL', KEYS[kind])).toBeGreaterThan(500_000)
       expect(await next.release()).toBe(true)
-      expect(await locks.inspect('x')).toBeNull()
+      expect(await ask('EXISTS', KEYS[kind])).toBe(0)
     })
 
     it('is not prolonged by copies of the requests with which its holder waited', async () => {
-      await using locks = createLocks({ client: newClient() })
-      const quiet = withoutReplies(newClient(), 'lock extend')
+      const locks = create(newRemoteClient())
+      const quiet = withoutReplies(newClient(), `${SCRIPTS[kind]} extend`)
       quiet.silent = true
       const repeating = new RepeatingClient(quiet.client)
-      await using others = createLocks({ client: repeating.client })
-      const lock = await locks.acquire('x')
-      const waiting = others.acquire('x', { ttl: '10m', renew: false })
+      const others = create(repeating.client)
+      const lock = await locks.acquire({ ttl: '1m' })
+      const waiting = others.acquire({ ttl: '10m', renew: false })
       await waitersOf(locks, 1)
       await lock.release()
       const next = await waiting
-      await repeating.repeat('lock acquire')
-      expect(await ask('PTTL', KEY)).toBeLessThanOrEqual(3_000)
+      await repeating.repeat(`${SCRIPTS[kind]} acquire`)
       expect(next.remaining).toBeLessThanOrEqual(3_000)
+      expect(await ask('PTTL', KEYS[kind])).toBeLessThanOrEqual(3_000)
       expect(await next.release()).toBe(true)
     })
 
-    it('is not held because of a message that comes after it has ended', async () => {
-      await using locks = createLocks({ client: newClient() })
+    it('is held without a message if it was released in the same process', async () => {
+      const locks = create(newClient())
       const late = newClientWithLateMessages()
-      const quiet = withoutReplies(late.client, 'lock acquire')
-      await using others = createLocks({ client: quiet.client })
-      const lock = await locks.acquire('x')
+      const quiet = withoutReplies(late.client, `${SCRIPTS[kind]} acquire`)
+      const others = create(quiet.client)
+      const lock = await locks.acquire({ ttl: '1m' })
+      const waiting = others.acquire({ wait: '1m' })
+      await waitersOf(locks, 1)
+      quiet.silent = true
+      await lock.release()
+      const next = await waiting
+      expect(next.fence).toBeGreaterThan(lock.fence)
+      late.deliver()
+      next.assertHeld()
+      expect(await next.release()).toBe(true)
+      await others[Symbol.asyncDispose]()
+      await late.client.close()
+    })
+
+    it('is not held because of a message that comes after it has ended', async () => {
+      const locks = create(newRemoteClient())
+      const late = newClientWithLateMessages()
+      const quiet = withoutReplies(late.client, `${SCRIPTS[kind]} acquire`)
+      const others = create(quiet.client)
+      const lock = await locks.acquire()
       let acquired = false
-      const waiting = others.acquire('x', { wait: '1m' }).then((next) => {
+      const waiting = others.acquire({ wait: '1m' }).then((next) => {
         acquired = true
         return next
       })
@@ -103,7 +178,7 @@ onEveryDriver(({ newClient, ask }) => {
       quiet.silent = true
       await lock.release()
       await vi.waitFor(() => expect(late.held).toHaveLength(1))
-      const current = await locks.acquire('x', { wait: '20s' }) // when the waiter counts as dead
+      const current = await locks.acquire({ wait: '20s' }) // when the waiter counts as dead
       quiet.silent = false
       await waitersOf(locks, 1)
       late.deliver()
@@ -117,5 +192,21 @@ onEveryDriver(({ newClient, ask }) => {
       expect(await next.release()).toBe(true)
       await late.client.close()
     }, 30_000)
+  })
+
+  it('inspect shows the waiter as the holder of a lock right after its release', async () => {
+    await using locks = createLocks({ client: newClient(), label: 'first' })
+    await using others = createLocks({ client: newClient(), label: 'second' })
+    const lock = await locks.acquire('x')
+    const waiting = others.acquire('x')
+    await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1), {
+      timeout: 10_000,
+    })
+    await lock.release()
+    const holder = (await locks.inspect('x'))!
+    expect(holder).toMatchObject({ label: 'second', waiting: 0 })
+    const next = await waiting
+    expect(next.fence).toBe(holder.fence)
+    await next.release()
   })
 })

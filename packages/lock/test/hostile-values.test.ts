@@ -48,10 +48,9 @@ onEveryDriver(({ newClient, keys }) => {
       await permit.release()
       await (await waiting).release()
       expect(companions.map((key) => key.split(':').at(-1)).sort()).toEqual([
-        'alive',
         'fence',
         'held',
-        'queue',
+        'waiters',
       ])
       for (const key of companions) {
         for (const value of hostileValues()) {

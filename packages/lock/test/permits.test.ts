@@ -120,6 +120,53 @@ onEveryDriver(
         for (const permit of both) await permit.release()
       })
 
+      it('is handed over to all readers at the head of the queue at once', async () => {
+        const [a, b] = [newReadWriteLock(), newReadWriteLock()]
+        const waiting = (count: number) =>
+          vi.waitFor(async () => expect((await a.inspect()).waiting).toBe(count), {
+            timeout: 10_000,
+          })
+        const writer = await a.write.acquire()
+        const readers = [a.read.acquire(), b.read.acquire(), b.read.acquire()]
+        await waiting(3)
+        const writing = b.write.acquire()
+        await waiting(4)
+        const later = a.read.acquire()
+        await waiting(5)
+        await writer.release()
+        expect(await a.inspect()).toEqual({ held: 3, waiting: 2 })
+        const held = await Promise.all(readers)
+        expect(new Set(held.map(({ fence }) => fence)).size).toBe(3)
+        for (const reader of held) {
+          expect(reader.fence).toBeGreaterThan(writer.fence)
+          expect(await reader.release()).toBe(true)
+        }
+        const next = await writing
+        expect(await next.release()).toBe(true)
+        expect(await (await later).release()).toBe(true)
+      })
+
+      it('lets readers in when the writer that they wait behind gives up', async () => {
+        const [a, b] = [newReadWriteLock(), newReadWriteLock()]
+        const reader = await a.read.acquire({ ttl: '10m' })
+        const controller = new AbortController()
+        const writing = b.write.acquire({ wait: '1m', signal: controller.signal })
+        writing.catch(() => undefined)
+        await vi.waitFor(async () => expect((await a.inspect()).waiting).toBe(1), {
+          timeout: 10_000,
+        })
+        const reading = a.read.acquire({ wait: '1m' })
+        await vi.waitFor(async () => expect((await a.inspect()).waiting).toBe(2), {
+          timeout: 10_000,
+        })
+        controller.abort(new Error('no time'))
+        await expect(writing).rejects.toThrow('no time')
+        const second = await reading
+        reader.assertHeld()
+        expect(await a.inspect()).toEqual({ held: 2, waiting: 0 })
+        for (const held of [reader, second]) expect(await held.release()).toBe(true)
+      })
+
       it('does not let a reader see half a write', async () => {
         const locks = Array.from({ length: 4 }, () => newReadWriteLock())
         let [x, y, writing] = [0, 0, 0]

@@ -1,8 +1,9 @@
 import { getEventListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { CacheClient } from '@cache/core'
 import { startRedis } from '@cache/testkit'
 import { describe, expect, it, vi } from 'vitest'
-import { createLocks } from '../src/index.js'
+import { createLocks, createSemaphore, type AcquireOptions } from '../src/index.js'
 import { connect, driverNames, longTimeouts } from './drivers.js'
 import { withoutTombstones } from './tombstones.js'
 
@@ -51,22 +52,32 @@ describe.each(driverNames)(
       for (const connection of connected) await connection[Symbol.asyncDispose]()
     })
 
-    it('skips a waiter that died', async () => {
+    it.each(['lock', 'permit'])('skips a waiter for a %s that died', async (kind) => {
+      const create = (client: CacheClient) => {
+        if (kind === 'permit') {
+          const semaphore = createSemaphore({ client, name: 'x', permits: 1 })
+          return {
+            acquire: semaphore.acquire,
+            waiting: async () => (await semaphore.inspect()).waiting,
+          }
+        }
+        const locks = createLocks({ client })
+        return {
+          acquire: (options?: AcquireOptions) => locks.acquire('x', options),
+          waiting: async () => (await locks.inspect('x'))!.waiting,
+        }
+      }
       await using server = await startRedis()
       await using a = connect(driver, server.url)
       await using b = connect(driver, server.url)
-      const lock = await createLocks({ client: a.client }).acquire('x')
+      const lock = await create(a.client).acquire()
       const dead = connect(driver, server.url)
-      const waiting = createLocks({ client: dead.client }).acquire('x', { wait: '1m', ttl: '1h' })
+      const waiting = create(dead.client).acquire({ wait: '1m', ttl: '1h' })
       waiting.catch(() => undefined)
-      const locks = createLocks({ client: b.client })
-      await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1), {
-        timeout: 10_000,
-      })
-      const next = locks.acquire('x', { wait: '1m' })
-      await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(2), {
-        timeout: 10_000,
-      })
+      const locks = create(b.client)
+      await vi.waitFor(async () => expect(await locks.waiting()).toBe(1), { timeout: 10_000 })
+      const next = locks.acquire({ wait: '1m' })
+      await vi.waitFor(async () => expect(await locks.waiting()).toBe(2), { timeout: 10_000 })
       await dead[Symbol.asyncDispose]() // it stays in the queue, and does not poll any more
       await lock.release()
       const acquired = await next

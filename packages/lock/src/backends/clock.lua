@@ -6,3 +6,11 @@ local command = redis.call
 local function integer(number)
   return string.format('%.0f', number)
 end
+
+-- Returns the server's clock in µs as a decimal integer. A script formats it at most once, and all
+-- its calls share the text.
+local timeText
+local function microsecondsText()
+  timeText = timeText or integer(microseconds())
+  return timeText
+end

@@ -3,12 +3,8 @@ import { beside } from '@cache/core/internal'
 /** The keys that belong to a lock. They lie in the same Cluster slot. */
 export interface CompanionKeys {
   readonly fence: string
-  /** The waiters for a lock, by ticket. */
+  /** The waiters, by ticket. */
   readonly waiters: string
-  /** The waiters for a permit, by ticket. */
-  readonly queue: string
-  /** Until when each waiter for a permit counts as alive. */
-  readonly alive: string
   /** The details of those that hold a permit. */
   readonly details: string
   /** Marks a token that was released or refused. */
@@ -20,9 +16,13 @@ export function companionKeys(key: string): CompanionKeys {
   return {
     fence: `${start}:fence`,
     waiters: `${start}:waiters`,
-    queue: `${start}:queue`,
-    alive: `${start}:alive`,
     details: `${start}:held`,
     tombstone: (token) => `${start}:left:${token}`,
   }
+}
+
+/** Returns the keys of one lock, in the order of the scripts that acquire and release. */
+export function lockKeys(key: string, token: string): string[] {
+  const { fence, tombstone, waiters } = companionKeys(key)
+  return [key, fence, tombstone(token), waiters]
 }

@@ -27,12 +27,41 @@ export async function acquireLock(
   signal?.throwIfAborted()
   closing.throwIfClosed()
   const end = new WaitEnd(wait, signal, closing)
+  try {
+    const request = newRequest()
+    const sentAt = performance.now()
+    const outcome = await end.orOutcomeOf(backend.acquire(request, '0'))
+    return isGranted(outcome)
+      ? { request, granted: outcome }
+      : await waitForLock(backend, newRequest, wait, end, { request, sentAt, outcome })
+  } finally {
+    end.clear()
+  }
+}
+
+/** An attempt that was made, and when its request was sent. */
+interface Attempt {
+  readonly request: LockRequest
+  readonly sentAt: number
+  readonly outcome: Outcome
+}
+
+type Outcome = Granted | Busy | Error | 'ended'
+
+/** Retries after the first attempt until a request is granted or the wait ends. */
+async function waitForLock(
+  backend: LockBackend,
+  newRequest: () => LockRequest,
+  wait: number,
+  end: WaitEnd,
+  first: Attempt,
+): Promise<GrantedRequest> {
+  let { request, sentAt, outcome } = first
   const retry = new RetryTimer()
-  let request = newRequest()
+  const backoff = new Backoff({ first: FIRST_PAUSE, max: POLL_INTERVAL })
   let stopListening: (() => void) | undefined
   let ticket = '0'
   let lastError: Error | undefined
-  const backoff = new Backoff({ first: FIRST_PAUSE, max: POLL_INTERVAL })
   let mayBeKnown = false // whether Redis may have received the request
   /** The last reply that the lock is busy, and when its request was sent. */
   let busy: { readonly reply: Busy; readonly sentAt: number } | undefined
@@ -45,9 +74,6 @@ export async function acquireLock(
   }
   try {
     for (;;) {
-      retry.reset()
-      const sentAt = performance.now()
-      const outcome = await end.orResultOf(attempt(backend, request, ticket))
       mayBeKnown ||= !neverSent(outcome)
       if (outcome === 'ended') break
       let pause: number
@@ -56,7 +82,7 @@ export async function acquireLock(
         if (isPermanent(outcome)) break
         pause = backoff.next()
       } else if (outcome.held) {
-        if (outcome.deadline > performance.now()) return { request, granted: outcome }
+        if (isGranted(outcome)) return { request, granted: outcome }
         void backend.abandon(request) // the reply came after the deadline
         startOver()
         pause = FIRST_PAUSE
@@ -68,10 +94,13 @@ export async function acquireLock(
         stopListening ??= backend.listen(request.token, (fence) => retry.wake(fence))
         pause = Math.min(outcome.retryAfter + 1, POLL_INTERVAL)
       }
-      if ((await end.orResultOf(retry.wait(pause))) === 'ended') break
+      if ((await end.orOutcomeOf(retry.wait(pause))) === 'ended') break
       const granted = busy && handedOver(request, retry.fence, busy.reply, busy.sentAt)
       if (granted) return { request, granted }
       if (backend.tokenPerAttempt) startOver()
+      retry.reset()
+      sentAt = performance.now()
+      outcome = await end.orOutcomeOf(backend.acquire(request, ticket))
     }
     // The last request may have been granted, or may still be.
     if (mayBeKnown) await waitBriefly(backend.abandon(request))
@@ -84,8 +113,17 @@ export async function acquireLock(
   } finally {
     stopListening?.()
     retry.clear()
-    end.clear()
   }
+}
+
+/** Whether a lock was granted, and its deadline has not passed. */
+function isGranted(outcome: Outcome): outcome is Granted {
+  return (
+    outcome !== 'ended' &&
+    !(outcome instanceof Error) &&
+    outcome.held &&
+    outcome.deadline > performance.now()
+  )
 }
 
 /**
@@ -113,20 +151,12 @@ export async function tryAcquireLock(
   backend: LockBackend,
   request: LockRequest,
 ): Promise<Granted | undefined> {
-  const outcome = await attempt(backend, request)
-  if (!(outcome instanceof Error) && (!outcome.held || outcome.deadline > performance.now()))
-    return outcome.held ? outcome : undefined
+  const outcome = await backend.acquire(request).catch((error: Error) => error)
+  if (isGranted(outcome)) return outcome
+  if (!(outcome instanceof Error) && !outcome.held) return undefined
   if (!neverSent(outcome)) void backend.abandon(request)
   if (outcome instanceof Error) throw outcome
   return undefined
-}
-
-function attempt(
-  backend: LockBackend,
-  request: LockRequest,
-  ticket?: string,
-): Promise<Granted | Busy | Error> {
-  return backend.acquire(request, ticket).catch((error: Error) => error)
 }
 
 /** Whether a retry cannot help. Errors that a failover or a restart causes are temporary. */

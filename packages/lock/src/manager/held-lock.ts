@@ -74,8 +74,8 @@ export class HeldLock implements Lock {
     return this.#releasing
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#reportFailure(this.release())
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#reportFailure(this.release())
   }
 
   /**
@@ -113,7 +113,7 @@ export class HeldLock implements Lock {
     this.assertHeld()
   }
 
-  async #release(): Promise<boolean> {
+  #release(): Promise<boolean> {
     this.#end()
     this.#emit('released')
     return this.#releaseOnBackend()
@@ -123,12 +123,15 @@ export class HeldLock implements Lock {
    * Releases the lock, with one retry if there is no reply. If the retry gets no reply either, the
    * release is retried in the background, and the caller gets the error.
    */
-  async #releaseOnBackend(): Promise<boolean> {
+  #releaseOnBackend(): Promise<boolean> {
+    const { backend, request } = this.#options
+    return backend.release(request, this.#longestTtl).catch(() => this.#releaseAgain())
+  }
+
+  async #releaseAgain(): Promise<boolean> {
     const { backend, request } = this.#options
     try {
-      return await backend
-        .release(request, this.#longestTtl)
-        .catch(() => backend.release(request, this.#longestTtl))
+      return await backend.release(request, this.#longestTtl)
     } catch (error) {
       void this.#abandon()
       throw error
@@ -140,9 +143,11 @@ export class HeldLock implements Lock {
     return backend.abandon(request, this.#longestTtl)
   }
 
-  async #reportFailure(releasing: Promise<boolean>): Promise<void> {
-    await releasing.catch((error: unknown) =>
-      emit(channels.error, () => ({ operation: 'lock release', key: this.name, error })),
+  #reportFailure(releasing: Promise<boolean>): Promise<void> {
+    return releasing.then(
+      () => undefined,
+      (error: unknown) =>
+        emit(channels.error, () => ({ operation: 'lock release', key: this.name, error })),
     )
   }
 

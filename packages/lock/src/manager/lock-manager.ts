@@ -176,13 +176,11 @@ export class LockManager<B extends LockBackend> {
     }))
   }
 
-  async #track<R>(call: Promise<R>): Promise<R> {
+  #track<R>(call: Promise<R>): Promise<R> {
     const handle = this.#pending.add(call)
-    try {
-      return await call
-    } finally {
-      this.#pending.delete(handle)
-    }
+    const done = (): void => void this.#pending.delete(handle)
+    call.then(done, done)
+    return call
   }
 
   /** Returns the lock to its caller. If `close` was called in the meantime, it is released. */

@@ -23,8 +23,9 @@ export async function withinLimits<T>(
 ): Promise<T> {
   const end = new WaitEnd(wait, signal, closing)
   try {
-    const outcome = await end.orResultOf(work)
+    const outcome = await end.orOutcomeOf(work)
     if (outcome === 'ended') throw end.reason() ?? new LockTimeoutError(name, wait)
+    if (outcome instanceof Error) throw outcome
     return outcome
   } finally {
     end.clear()
@@ -43,23 +44,25 @@ export async function waitBriefly(work: Promise<unknown>): Promise<void> {
 
 /** The end of a wait: its time is up, the caller's signal aborts, or the locks are closed. */
 export class WaitEnd {
-  readonly #ended: Promise<'ended'>
   readonly #deadline: Handle<Deadline>
   readonly #signal: AbortSignal | undefined
   readonly #closing: Closing
   readonly #forgetClosing: () => void
   readonly #forgetSignal: (() => void) | undefined
-  #end!: () => void
+  #ended = false
+  /** Settles the current call of `orOutcomeOf`. */
+  #settle: ((outcome: 'ended') => void) | undefined
 
   constructor(wait: number, signal: AbortSignal | undefined, closing: Closing) {
-    this.#ended = new Promise((resolve) => {
-      this.#end = () => resolve('ended')
-    })
+    const end = (): void => {
+      this.#ended = true
+      this.#settle?.('ended')
+    }
     this.#signal = signal
     this.#closing = closing
-    this.#forgetClosing = closing.onClose(this.#end)
-    this.#forgetSignal = signal && onAbort(signal, this.#end)
-    this.#deadline = deadlines.set(wait, this.#end)
+    this.#forgetClosing = closing.onClose(end)
+    this.#forgetSignal = signal && onAbort(signal, end)
+    this.#deadline = deadlines.set(wait, end)
   }
 
   /** The reason of the signal or of the closing. `undefined` if the time is up. */
@@ -67,9 +70,17 @@ export class WaitEnd {
     return this.#signal?.aborted ? this.#signal.reason : this.#closing.reason
   }
 
-  /** Resolves to the result of `work`, or to `'ended'` if the wait ends first. */
-  orResultOf<T>(work: Promise<T>): Promise<T | 'ended'> {
-    return Promise.race([work, this.#ended])
+  /**
+   * Resolves to the result or the error of `work`, or to `'ended'` if the wait ends first. There is
+   * one call at a time.
+   */
+  orOutcomeOf<T>(work: Promise<T>): Promise<T | Error | 'ended'> {
+    // A `Promise.race` would allocate more, and every lock that is acquired comes by here.
+    return new Promise((resolve) => {
+      this.#settle = resolve
+      work.then(resolve, resolve)
+      if (this.#ended) resolve('ended')
+    })
   }
 
   clear(): void {

@@ -3,9 +3,9 @@ import { Backoff, SwapList, createToken, groupBy, sleep } from '@cache/core/inte
 import { AbandonedRequests } from '../../manager/abandoned-requests.js'
 import { neverSent } from '../../manager/never-sent.js'
 import type { Busy, Granted, LockRequest, NamedLockBackend } from '../backend.js'
-import { companionKeys } from '../companion-keys.js'
+import { companionKeys, lockKeys } from '../companion-keys.js'
 import { parseStoredLock, type LockInspection } from '../holder.js'
-import { lockKeys, releaseLock } from '../mutex/mutex.js'
+import { releaseLock } from '../mutex/mutex.js'
 import {
   acquireScript,
   extendScript,

@@ -7,8 +7,11 @@
 
 local value, token, ticket = stored[1], ARGV[1], tonumber(ARGV[5])
 if stored[3] then return {0, '0', '0'} end
+local fence, sequence
 if isHeldBy(value, token) then
-  local fence, sequence = string.match(value, ' (%d+) %d+ (%d+)')
+  fence, sequence = string.match(value, '^%S+ (%d+) %d+ (%d+) %d+ ')
+end
+if fence then
   -- A request changes nothing here: it may have been sent before the lock was handed over.
   if sequence == '0' then return {fence, remainingTtl(KEYS[1], value)} end
   extendTtl(KEYS[1], value, ARGV[2], tonumber(ARGV[3]))
@@ -19,12 +22,12 @@ if value and not ticket then
   if ARGV[5] == '' then markRefused(KEYS[3]) end
   return {remainingTtl(KEYS[1], value), '0', '0'}
 end
-local waiter = table.concat({token, ARGV[3], ARGV[4]}, ' ')
+local waiter = token .. ' ' .. ARGV[3] .. ' ' .. ARGV[4]
 local first, firstAlive
 if not value then
   first, firstAlive = firstWaiter(KEYS[4])
   if first == nil or first == waiter or ARGV[6] == 'barge' then
-    local fence = nextFence(KEYS[2], stored[2])
+    fence = nextFence(KEYS[2], stored[2])
     createLock(KEYS[1], token, fence, ARGV[2], ARGV[3], ARGV[4])
     if first then command('ZREM', KEYS[4], waiter) end
     return fence

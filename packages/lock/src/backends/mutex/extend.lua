@@ -7,5 +7,5 @@
 
 -- A key of another type makes GET return an error, so the token does not hold the lock.
 local value = redis.pcall('GET', KEYS[1])
-if not isHeldBy(value, ARGV[1]) then return 0 end
-return math.max(1, extendTtl(KEYS[1], value, ARGV[2], tonumber(ARGV[3])))
+local left = isHeldBy(value, ARGV[1]) and extendTtl(KEYS[1], value, ARGV[2], tonumber(ARGV[3]))
+return left and math.max(1, left) or 0

@@ -1,7 +1,7 @@
 -- Hands the lock over to a waiter that was taken from the queue, or to the first one after it that
--- is alive, and tells its process the fence. Returns false if all of them are dead. The lock is
--- stored for the ms for which the waiter counts as alive. The waiter then extends it to its ttl. If
--- the user may not publish, the waiter learns of it when it polls.
+-- is alive, and tells its process the fence. Returns the message, or false if all of them are dead.
+-- The lock is stored for the ms for which the waiter counts as alive. The waiter then extends it to
+-- its ttl.
 -- needs clock.lua, waiters.lua, fence.lua, lock-value.lua
 -- KEYS as in release.lua
 
@@ -15,5 +15,4 @@ local token, ttl, holder = string.match(waiter, '^(%S+) (%d+) (.*)$')
 local fence = nextFence(KEYS[2], lastFence)
 local reserved = integer(math.min(tonumber(ttl), left))
 command('SET', KEYS[1], lockValue(token, fence, '0', reserved, holder), 'PX', reserved)
-redis.pcall('PUBLISH', channelPrefix .. processOf(token), token .. ' ' .. fence)
-return true
+return announceHandOver(channelPrefix, token, fence)

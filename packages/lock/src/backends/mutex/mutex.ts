@@ -1,9 +1,10 @@
 import type { CacheClient } from '@cache/core'
 import type { AbandonedRequests } from '../../manager/abandoned-requests.js'
-import type { Wakeups } from '../../manager/wakeups.js'
+import { deliver, type Wakeups } from '../../manager/wakeups.js'
 import type { Busy, Granted, LockRequest, NamedLockBackend } from '../backend.js'
-import { companionKeys } from '../companion-keys.js'
+import { companionKeys, lockKeys } from '../companion-keys.js'
 import { parseStoredLock, type LockInspection } from '../holder.js'
+import { grantedBy } from '../replies.js'
 import { nextSequence } from '../sequence.js'
 import { renewalTimeout, validityTime } from '../timing.js'
 import {
@@ -36,11 +37,7 @@ export class MutexBackend implements NamedLockBackend {
     const sentAt = performance.now()
     const args = [token, nextSequence(), String(ttl), holderInfo, ticket, fair ? 'fair' : 'barge']
     const reply = await this.#client.run(acquireScript, lockKeys(key, token), args)
-    if (!reply.held) return reply
-    const { fence, remaining } = reply
-    if (remaining === undefined) return { held: true, fence, deadline: sentAt + validityTime(ttl) }
-    const deadline = sentAt + validityTime(Math.min(ttl, remaining))
-    return { held: true, fence, deadline, handedOver: true }
+    return reply.held ? grantedBy(reply, sentAt, ttl) : reply
   }
 
   async acquireAll(requests: readonly LockRequest[]): Promise<readonly Granted[] | undefined> {
@@ -92,21 +89,17 @@ export class MutexBackend implements NamedLockBackend {
  * Releases a lock in one Redis. With `'mine'` it is released only if the token holds it, with
  * `'any'` whoever holds it.
  */
-export function releaseLock(
+export async function releaseLock(
   client: CacheClient,
   { key, token, ttl, holderInfo }: ReleaseRequest,
   holder: 'mine' | 'any',
   channelPrefix: string,
 ): Promise<boolean> {
   const args = [token, String(ttl), holderInfo, channelPrefix, holder]
-  return client.run(releaseScript, lockKeys(key, token), args)
+  const { released, messages } = await client.run(releaseScript, lockKeys(key, token), args)
+  messages.forEach(deliver)
+  return released
 }
 
 /** What identifies a holder or a waiter in Redis. */
 export type ReleaseRequest = Pick<LockRequest, 'key' | 'token' | 'ttl' | 'holderInfo'>
-
-/** Returns the keys of one lock, in the order of the scripts that acquire and release. */
-export function lockKeys(key: string, token: string): string[] {
-  const { fence, tombstone, waiters } = companionKeys(key)
-  return [key, fence, tombstone(token), waiters]
-}

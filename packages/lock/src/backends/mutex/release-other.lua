@@ -5,15 +5,17 @@
 
 local stored = command('MGET', KEYS[2], KEYS[3])
 if stored[2] then return tonumber(stored[2]) end
-command('ZREM', KEYS[4], table.concat({ARGV[1], ARGV[2], ARGV[3]}, ' '))
-local released = value and ARGV[5] == 'any'
+command('ZREM', KEYS[4], ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. ARGV[3])
+local released, message = value and ARGV[5] == 'any', nil
 if value and not released then
   -- The queue has no waiters any more if its first member is a process.
   local first = command('ZRANGE', KEYS[4], '0', '0')[1]
   if first and string.sub(first, 1, 1) == '@' then command('DEL', KEYS[4]) end
 else
   local waiter = command('ZPOPMIN', KEYS[4])[1]
-  if not (waiter and handOver(KEYS, ARGV[4], waiter, stored[1])) then command('DEL', KEYS[1]) end
+  message = waiter and handOver(KEYS, ARGV[4], waiter, stored[1])
+  if not message then command('DEL', KEYS[1]) end
 end
 command('SET', KEYS[3], released and '1' or '0', 'PX', TOMBSTONE_TTL)
-return released and 1 or 0
+released = released and 1 or 0
+return message and {released, message} or released

@@ -10,7 +10,7 @@
 -- ARGV[4] prefix of the waiters' channels
 -- ARGV[5] 'mine', or 'any' to release the lock whoever holds it; the token then identifies the
 -- forced release
--- returns 1 if the lock was released, else 0
+-- returns 1 if the lock was released, else 0; {1 or 0, message to the waiter} if it was handed over
 -- cost: O(1), and O(log n) in the number of waiters
 
 -- A key of another type makes GET return an error, so the token does not hold the lock.
@@ -18,8 +18,7 @@ local value = redis.pcall('GET', KEYS[1])
 if not isHeldBy(value, ARGV[1]) then return releaseOther(KEYS, ARGV, value) end
 -- ZPOPMIN needs no memory and comes first: a full server then accepts the SETs as well.
 local waiter = command('ZPOPMIN', KEYS[4])[1]
-if not (waiter and handOver(KEYS, ARGV[4], waiter, string.match(value, ' (%d+)'))) then
-  command('DEL', KEYS[1])
-end
+local message = waiter and handOver(KEYS, ARGV[4], waiter, string.match(value, ' (%d+)'))
+if not message then command('DEL', KEYS[1]) end
 command('SET', KEYS[3], '1', 'PX', TOMBSTONE_TTL)
-return 1
+return message and {1, message} or 1

@@ -1,14 +1,15 @@
 import { defineScript, type Reply } from '@cache/core'
 import { clock } from '../clock.js'
+import enqueue from '../enqueue.lua'
 import fence from '../fence.lua'
 import markRefused from '../mark-refused.lua'
-import { isOne, parseLockReply } from '../replies.js'
+import { isOne, parseAcquireReply, parseReleaseReply } from '../replies.js'
+import waiters from '../waiters.lua'
 import acquireAllTypes from './acquire-all-types.lua'
 import acquireAllLua from './acquire-all.lua'
 import acquireBusy from './acquire-busy.lua'
 import acquireLua from './acquire.lua'
 import createLock from './create-lock.lua'
-import enqueue from './enqueue.lua'
 import extendTtl from './extend-ttl.lua'
 import extendLua from './extend.lua'
 import handOver from './hand-over.lua'
@@ -19,7 +20,6 @@ import releaseLua from './release.lua'
 import remainingTtl from './remaining-ttl.lua'
 import restoreLua from './restore.lua'
 import storeAgreedFenceLua from './store-agreed-fence.lua'
-import waiters from './waiters.lua'
 
 export const acquireScript = /* @__PURE__ */ defineScript({
   name: 'lock acquire',
@@ -40,7 +40,7 @@ export const acquireScript = /* @__PURE__ */ defineScript({
   ].join('\n'),
   lua: acquireLua,
   types: ['any', 'string', 'string', 'zset'],
-  parse: parseLockReply,
+  parse: parseAcquireReply,
 })
 
 export const acquireAllScript = /* @__PURE__ */ defineScript({
@@ -75,7 +75,7 @@ export const releaseScript = /* @__PURE__ */ defineScript({
   ].join('\n'),
   lua: releaseLua,
   types: ['any', 'string', 'string', 'zset'],
-  parse: isOne,
+  parse: parseReleaseReply,
 })
 
 export const storeAgreedFenceScript = /* @__PURE__ */ defineScript({

@@ -1,50 +1,49 @@
--- Acquires a permit. If the token holds one already, it returns its fence again. A token that was
--- released or refused before acquires nothing.
--- needs clock.lua, queue.lua, fence.lua, holders.lua, mark-refused.lua
--- KEYS[1] the holders  KEYS[2] their details  KEYS[3] the fence  KEYS[4] the token's tombstone
--- KEYS[5] the queue  KEYS[6] until when each waiter counts as alive
+-- Acquires a permit, or enters the queue. If the token holds a permit already, it returns its fence
+-- again. A token that was released or refused before acquires nothing.
+-- needs clock.lua, waiters.lua, enqueue.lua, fence.lua, mark-refused.lua, holders.lua, hand-over.lua
+-- KEYS[1] the holders  KEYS[2] the fence  KEYS[3] the token's tombstone  KEYS[4] the queue
+-- KEYS[5] the details of the holders
 -- ARGV[1] token  ARGV[2] sequence number of the request  ARGV[3] ttl in ms  ARGV[4] permits
 -- ARGV[5] the waiter's ticket; 0: assign one; '': do not wait, and refuse the token if no permit is
 -- free
 -- ARGV[6] 'fair' or 'barge'  ARGV[7] prefix of the waiters' channels
--- returns the fence, or {ms until a retry may help, position in the queue from 1, ticket}
+-- returns one of
+-- - the fence
+-- - {fence, ms that the permit has left}, if it was handed over to the token
+-- - {ms until a retry may help, ticket, a number that is at least every fence so far}
 -- cost: O(log n) in the number of holders and waiters
 
-local token, sequence = ARGV[1], ARGV[2]
-local ttl, permits = tonumber(ARGV[3]), tonumber(ARGV[4])
-local stored = command('MGET', KEYS[3], KEYS[4])
-if stored[2] then return {0, 0, '0'} end
-removeExpired(KEYS[1], KEYS[2])
-local left, heldFence = extendPermit(KEYS[1], KEYS[2], token, sequence, ttl)
-if left then return heldFence end
+local token, ttl, permits = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4])
+local stored = command('MGET', KEYS[2], KEYS[3])
+if stored[2] then return {0, '0', '0'} end
+local count = command('ZCARD', KEYS[1])
+if count > 0 then
+  count = count - removeExpired(KEYS[1], KEYS[5])
+  local left, fence, handedOver = extendPermit(KEYS[1], KEYS[5], token, ARGV[2], ttl, true)
+  if left then return handedOver and {fence, left} or fence end
+end
 
-local first, firstAlive = firstWaiter(KEYS[5], KEYS[6])
-local free = canJoin(KEYS[1], token, permits)
-if free and (first == nil or first == token or ARGV[6] == 'barge') then
-  local fence = nextFence(KEYS[3], stored[1])
-  addHolder(KEYS[1], KEYS[2], token, fence, sequence, ttl)
-  if first ~= nil then
-    removeWaiter(KEYS[5], KEYS[6], token)
-    local next = firstWaiter(KEYS[5], KEYS[6])
-    if next and canJoin(KEYS[1], next, permits) then wakeWaiter(ARGV[7], next) end
+local waiter = token .. ' ' .. ARGV[3] .. ' ' .. ARGV[4]
+local first, wait
+if canJoin(KEYS[1], count, token, permits) then
+  first, wait = firstWaiter(KEYS[4])
+  if first == nil or first == waiter or ARGV[6] == 'barge' then
+    local fence = nextFence(KEYS[2], stored[1])
+    addHolder(KEYS[1], KEYS[5], count, token, fence, ARGV[2], ttl)
+    if first then
+      command('ZREM', KEYS[4], waiter)
+      handOver(KEYS, ARGV[7], fence)
+    end
+    return fence
   end
-  return fence
+elseif ARGV[5] ~= '0' then
+  correctExpiries(KEYS[1], KEYS[5])
 end
 
-if not free then correctExpiries(KEYS[1], KEYS[2]) end
-local now = milliseconds()
-local firstExpiry = tonumber(command('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2] or now)
-local untilFree = math.max(1, firstExpiry - now)
 if ARGV[5] == '' then
-  markRefused(KEYS[4])
-  return {free and firstAlive or untilFree, 0, '0'}
+  markRefused(KEYS[3])
+  return {wait or untilFree(KEYS[1]), '0', '0'}
 end
-local ticket = enqueue(KEYS[5], KEYS[6], token, tonumber(ARGV[5]))
-local position = command('ZRANK', KEYS[5], token) + 1
-local wait = WAITER_TTL
-if position == 1 then
-  wait = untilFree
-elseif free then
-  wait = firstAlive
-end
-return {wait, position, integer(ticket)}
+local ticket, others = enqueue(KEYS[4], token, waiter, tonumber(ARGV[5]))
+wait = wait or others and WAITER_TTL or untilFree(KEYS[1])
+return {wait, integer(ticket), integer(math.max(parseFence(stored[1]), microseconds()))}

@@ -1,8 +1,9 @@
 import type { CacheClient } from '@cache/core'
 import type { AbandonedRequests } from '../../manager/abandoned-requests.js'
-import type { Wakeups } from '../../manager/wakeups.js'
+import { deliver, type Wakeups } from '../../manager/wakeups.js'
 import type { Busy, Granted, LockBackend, LockRequest } from '../backend.js'
-import { companionKeys } from '../companion-keys.js'
+import { companionKeys, lockKeys } from '../companion-keys.js'
+import { grantedBy } from '../replies.js'
 import { nextSequence } from '../sequence.js'
 import { renewalTimeout, validityTime } from '../timing.js'
 import {
@@ -44,22 +45,19 @@ export class PermitsBackend implements LockBackend {
 
   async acquire(request: LockRequest, ticket = ''): Promise<Granted | Busy> {
     const { key, token, ttl, fair } = request
-    const { details, fence, tombstone, queue, alive } = companionKeys(key)
     const sentAt = performance.now()
-    const reply = await this.#client.run(
-      acquirePermitScript,
-      [key, details, fence, tombstone(token), queue, alive],
-      [
-        token,
-        nextSequence(),
-        String(ttl),
-        this.#permits,
-        ticket,
-        fair ? 'fair' : 'barge',
-        this.#wakeups.channelPrefix,
-      ],
-    )
-    return reply.held ? { ...reply, deadline: sentAt + validityTime(ttl) } : reply
+    const mode = fair ? 'fair' : 'barge'
+    const { channelPrefix } = this.#wakeups
+    const reply = await this.#client.run(acquirePermitScript, permitKeys(key, token), [
+      token,
+      nextSequence(),
+      String(ttl),
+      this.#permits,
+      ticket,
+      mode,
+      channelPrefix,
+    ])
+    return reply.held ? grantedBy(reply, sentAt, ttl) : reply
   }
 
   async extend(request: LockRequest, _fence: number, ttl: number): Promise<number | undefined> {
@@ -74,24 +72,28 @@ export class PermitsBackend implements LockBackend {
     return remaining > 0 ? sentAt + validityTime(Math.min(ttl, remaining)) : undefined
   }
 
-  release({ key, token }: LockRequest): Promise<boolean> {
-    const { details, tombstone, queue, alive } = companionKeys(key)
-    return this.#client.run(
-      releasePermitScript,
-      [key, details, tombstone(token), queue, alive],
-      [token, this.#wakeups.channelPrefix, this.#permits],
-    )
+  async release({ key, token, ttl }: LockRequest): Promise<boolean> {
+    const args = [token, String(ttl), this.#permits, this.#wakeups.channelPrefix]
+    const keys = permitKeys(key, token)
+    const { released, messages } = await this.#client.run(releasePermitScript, keys, args)
+    messages.forEach(deliver)
+    return released
   }
 
   abandon(request: LockRequest, longestTtl = request.ttl): Promise<void> {
     return this.#abandoned.release(request.key, longestTtl, () => this.release(request))
   }
 
-  listen(token: string, wake: () => void): () => void {
+  listen(token: string, wake: (fence?: number) => void): () => void {
     return this.#wakeups.listen(token, wake)
   }
 
   inspect(key: string): Promise<Occupancy> {
-    return this.#client.run(inspectPermitsScript, [key, companionKeys(key).queue], [])
+    return this.#client.run(inspectPermitsScript, [key, companionKeys(key).waiters], [])
   }
+}
+
+/** Returns the keys of one semaphore or read-write lock, in the order of its scripts. */
+function permitKeys(key: string, token: string): string[] {
+  return [...lockKeys(key, token), companionKeys(key).details]
 }

@@ -1,28 +1,30 @@
 import { defineScript, type Reply } from '@cache/core'
 import { clock } from '../clock.js'
+import enqueue from '../enqueue.lua'
 import fence from '../fence.lua'
 import markRefused from '../mark-refused.lua'
-import queue from '../queue.lua'
-import { isOne, parsePermitReply } from '../replies.js'
+import { parseAcquireReply, parseReleaseReply } from '../replies.js'
+import waiters from '../waiters.lua'
 import acquireLua from './acquire.lua'
 import extendLua from './extend.lua'
+import handOver from './hand-over.lua'
 import holders from './holders.lua'
 import inspectLua from './inspect.lua'
 import releaseLua from './release.lua'
 
-const functions = clock + queue + fence + holders
+const functions = clock + waiters + fence + holders + handOver
 
 export const acquirePermitScript = /* @__PURE__ */ defineScript({
   name: 'permit acquire',
-  functions: functions + markRefused,
+  functions: functions + enqueue + markRefused,
   lua: acquireLua,
-  types: ['any', 'hash', 'string', 'string', 'zset', 'hash'],
-  parse: parsePermitReply,
+  types: ['any', 'string', 'string', 'zset', 'hash'],
+  parse: parseAcquireReply,
 })
 
 export const extendPermitScript = /* @__PURE__ */ defineScript({
   name: 'permit extend',
-  functions,
+  functions: clock + holders,
   lua: extendLua,
   types: ['any', 'hash'],
   parse: Number,
@@ -32,13 +34,13 @@ export const releasePermitScript = /* @__PURE__ */ defineScript({
   name: 'permit release',
   functions,
   lua: releaseLua,
-  types: ['any', 'hash', 'string', 'zset', 'hash'],
-  parse: isOne,
+  types: ['any', 'string', 'string', 'zset', 'hash'],
+  parse: parseReleaseReply,
 })
 
 export const inspectPermitsScript = /* @__PURE__ */ defineScript({
   name: 'permit inspect',
-  functions,
+  functions: clock + waiters,
   lua: inspectLua,
   types: ['any', 'zset'],
   readOnly: true,

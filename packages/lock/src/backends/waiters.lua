@@ -1,7 +1,8 @@
--- The queue of waiters: a sorted set with two kinds of members.
+-- The queue of waiters for a lock or a permit: a sorted set with two kinds of members.
 --
--- - `token ttl holder` for each waiter, scored by its ticket. It contains what is needed to hand
---   the lock over to the waiter.
+-- - `token ttl details` for each waiter, scored by its ticket. It contains what is needed to hand
+--   the lock over to the waiter: the details are a JSON description of the holder of a lock, or the
+--   number of permits.
 -- - `@process` for each process that has waiters. The score is PROCESSES minus the ms until which
 --   the waiters of the process count as alive. Tickets are lower, so these members come last.
 -- needs clock.lua
@@ -9,9 +10,10 @@
 -- Tickets are µs of the server's clock, and below this bound until the year 2191.
 local TICKETS, PROCESSES = '(7e15', 8e15
 
--- Returns the id of the process of a token: that of the channel by which its waiter is woken.
+-- Returns the id of the process of a token: that of the channel by which its waiter is woken. The
+-- token of a permit has a prefix that ends with a colon.
 local function processOf(token)
-  return string.match(token, '^([^/ ]*)/') or ''
+  return string.match(token, '([^:/ ]*)/') or ''
 end
 
 -- Returns the ms for which a waiter still counts as alive; 0 or less if it is dead or the member of
@@ -37,4 +39,12 @@ local function firstWaiter(waiters)
     if left > 0 then return waiter, left end
     command('ZREM', waiters, waiter)
   end
+end
+
+-- Tells the process of a waiter that a lock was handed over, with the fence. If the user may not
+-- publish, the waiter learns of it when it polls. Returns the message.
+local function announceHandOver(channelPrefix, token, fence)
+  local message = token .. ' ' .. fence
+  redis.pcall('PUBLISH', channelPrefix .. processOf(token), message)
+  return message
 end
