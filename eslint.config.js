@@ -25,6 +25,7 @@ const allowed = {
   hierarchical: ['core', 'versioning'],
   drizzle: ['core', 'versioning'],
   http: ['core', 'versioning'],
+  nextjs: ['core'],
   service: ['core', ...patterns, 'hierarchical'],
 }
 
@@ -71,6 +72,7 @@ export default tseslint.config(
       '**/node_modules/**',
       '**/.turbo/**',
       '**/generated/**',
+      '**/.next/**',
       '.tools/**',
       'apps/docs/.vitepress/cache/**',
       'apps/bench/results/**',

@@ -14,10 +14,7 @@ import type {
   IncrementalSetContext,
   RevalidateDurations,
 } from './next-types.js'
-import {
-  incrementalCacheHandlerOptions,
-  type IncrementalCacheHandlerOptions,
-} from './options.js'
+import { incrementalCacheHandlerOptions, type IncrementalCacheHandlerOptions } from './options.js'
 import { Regenerations } from './regenerations.js'
 import { isBuilding, resolveClient, resolveDeploymentId } from './runtime.js'
 import { TaggedEntries, type Found } from './tagged-entries.js'
@@ -151,7 +148,7 @@ class RedisIncrementalCacheHandler implements IncrementalCacheHandler {
     const { entries, keyOf, regenerations } = this.#storage()
     const { maxTtl } = this.#store.options
     const key = keyOf(nextKey, isData)
-    const clock = this.#starts.take(key)
+    const clock = this.#starts.takeFirst(key)
     try {
       // A page could not be rendered, and Next.js wants to try again later.
       if (typeof data === 'object' && data !== null && returned.has(data)) {
@@ -168,7 +165,7 @@ class RedisIncrementalCacheHandler implements IncrementalCacheHandler {
             ? [...(context.tags ?? []), ...((data?.tags as string[] | undefined) ?? [])]
             : tagsOfResponse(nextKey, data),
           ttl: expire === undefined ? maxTtl : Math.min(expire * 1_000, maxTtl),
-          start: { at: clock?.asked ?? this.#createdAt, clock },
+          start: { at: clock?.answered ?? this.#createdAt, clock },
         },
       )
       if (!isData) await regenerations.end(key)
@@ -195,7 +192,7 @@ class RedisIncrementalCacheHandler implements IncrementalCacheHandler {
     const remaining = this.#isPrefetch ? 0 : await this.#claim(key)
     const { data, cacheControl } = found.value
     const expire = cacheControl?.expire
-    const secondsLeft = expire === undefined ? undefined : expire - found.age / 1_000
+    const secondsLeft = expire === undefined ? undefined : expire - found.sinceStored / 1_000
     if (remaining > 0 && !(secondsLeft !== undefined && secondsLeft <= 0))
       return {
         value: data,
@@ -205,8 +202,8 @@ class RedisIncrementalCacheHandler implements IncrementalCacheHandler {
     return {
       value: data,
       // Next.js does not know that a tag makes it stale.
-      lastModified: nextNow() - Math.max(found.age, STALE_AFTER + 1),
-      cacheControl: { revalidate: STALE_AFTER / 1_000, expire: secondsLeft && expire },
+      lastModified: nextNow() - Math.max(found.sinceStored, STALE_AFTER + 1),
+      cacheControl: { revalidate: STALE_AFTER / 1_000, expire },
     }
   }
 
@@ -225,31 +222,35 @@ const STALE_AFTER = 1_000
 
 /** Whether the time after which Next.js generates a value again has passed. */
 function isOutdated(
-  { value: { data, cacheControl }, age }: Found<StoredValue>,
+  { value: { data, cacheControl }, sinceStored }: Found<StoredValue>,
   context: IncrementalGetContext,
 ): boolean {
   const seconds =
     context.kind === 'FETCH' ? context.revalidate || data?.revalidate : cacheControl?.revalidate
-  return typeof seconds === 'number' && age > seconds * 1_000
+  return typeof seconds === 'number' && sinceStored > seconds * 1_000
 }
 
-function isOver({ value: { cacheControl }, age }: Found<StoredValue>): boolean {
-  return cacheControl?.expire !== undefined && age > cacheControl.expire * 1_000
+function isOver({ value: { cacheControl }, sinceStored }: Found<StoredValue>): boolean {
+  return cacheControl?.expire !== undefined && sinceStored > cacheControl.expire * 1_000
 }
 
-function asStored({ value: { data, cacheControl }, age }: Found<StoredValue>) {
-  return { value: data, lastModified: nextNow() - age, ...(cacheControl && { cacheControl }) }
+function asStored({ value: { data, cacheControl }, sinceStored }: Found<StoredValue>) {
+  return {
+    value: data,
+    lastModified: nextNow() - sinceStored,
+    ...(cacheControl && { cacheControl }),
+  }
 }
 
 /** Next.js decides by its age whether data is stale. */
 function asData(
-  { value: { data }, age, isStale }: Found<StoredValue>,
+  { value: { data }, sinceStored, isStale }: Found<StoredValue>,
   context: IncrementalGetContext,
 ): IncrementalCacheValue {
-  const revalidate = Number(context.revalidate || data.revalidate) * 1_000
+  const revalidate = 1_000 * Number(context.revalidate || data.revalidate || 0)
   return {
     value: data,
-    lastModified: nextNow() - (isStale ? Math.max(age, revalidate + 1_000) : age),
+    lastModified: nextNow() - (isStale ? Math.max(sinceStored, revalidate + 1_000) : sinceStored),
   }
 }
 

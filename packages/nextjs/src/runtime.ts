@@ -48,7 +48,7 @@ export function resolveDeploymentId(
   given: string | undefined,
   distDir = join(process.cwd(), '.next'),
 ): string {
-  const id = given ?? process.env['NEXT_DEPLOYMENT_ID'] ?? readBuildId(distDir)
+  const id = given || process.env['NEXT_DEPLOYMENT_ID'] || readBuildId(distDir)
   if (id) return id
   if (process.env.NODE_ENV !== 'production') return 'development'
   throw new UsageError(

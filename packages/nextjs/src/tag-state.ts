@@ -36,11 +36,7 @@ export function judgeStamp(
 }
 
 /** Judges an entry that does not carry the tag, by the time when its load began. */
-export function judgeLoad(
-  loadedAt: number,
-  state: TagState | undefined,
-  time: number,
-): Freshness {
+export function judgeLoad(loadedAt: number, state: TagState | undefined, time: number): Freshness {
   return state === undefined ? 'fresh' : judge(loadedAt, state, time)
 }
 

@@ -1,5 +1,5 @@
-import type { CacheClient, Codec } from '@cache/core'
-import { createFormat, RecentMap, type Entry, type Format } from '@cache/core/internal'
+import { channels, type CacheClient, type Codec } from '@cache/core'
+import { createFormat, emit, RecentMap, type Entry, type Format } from '@cache/core/internal'
 import { serverTimeAt, type ClockReading, type LoadStart } from './load-starts.js'
 import { serverTimeScript } from './scripts.js'
 import { judgeLoad, judgeStamp, stampOf, worst, type TagStamp } from './tag-state.js'
@@ -8,8 +8,10 @@ import type { Tags } from './tags.js'
 /** An entry that may be used. */
 export interface Found<V> {
   readonly value: V
-  /** How long ago its load began, in ms, by the clock of Redis. */
-  readonly age: number
+  /** How long ago its load began, in ms, at most, by the clock of Redis. */
+  readonly sinceLoad: number
+  /** How long ago it was stored, in ms, by the clock of Redis. */
+  readonly sinceStored: number
   /** Whether a tag says that it is stale. Its lifetime is the caller's business. */
   readonly isStale: boolean
 }
@@ -32,12 +34,14 @@ export interface EntryWrite {
 interface Stamp {
   /** When its load began, by the clock of the entry's server, in µs. */
   readonly loadedAt: number
+  readonly storedAt: number
   readonly tags: readonly TagStamp[]
 }
 
 /** Reads and writes entries that carry the states of their tags. */
 export class TaggedEntries<V> {
   readonly #client: CacheClient
+  readonly #prefix: string
   readonly #tags: Tags
   readonly #format: Format<V>
   readonly #clockSkew: number
@@ -48,16 +52,19 @@ export class TaggedEntries<V> {
     client: CacheClient,
     tags: Tags,
     {
+      prefix,
       codec,
       maxValueBytes,
       clockSkew = client.driver.topology === 'standalone' ? 0 : 1_000,
     }: {
+      readonly prefix: string
       readonly codec: Codec<V>
       readonly maxValueBytes: number
       readonly clockSkew: number | undefined
     },
   ) {
     this.#client = client
+    this.#prefix = prefix
     this.#tags = tags
     this.#format = createFormat<V>({ codec, maxValueBytes })
     this.#clockSkew = clockSkew * 1_000
@@ -68,6 +75,15 @@ export class TaggedEntries<V> {
    * revalidations or after them. Rejects if Redis does not answer.
    */
   async read(key: string, softTags: readonly string[]): Promise<Lookup<V>> {
+    const lookup = await this.#read(key, softTags)
+    const { found } = lookup
+    const prefix = this.#prefix
+    if (found) emit(channels.hit, () => ({ prefix, key, stale: found.isStale, layer: 'redis' }))
+    else emit(channels.miss, () => ({ prefix, key }))
+    return lookup
+  }
+
+  async #read(key: string, softTags: readonly string[]): Promise<Lookup<V>> {
     const { entries } = this.#client
     const asked = performance.now()
     const known = new Set([...softTags, ...(this.#knownTags.get(key) ?? [])])
@@ -76,7 +92,7 @@ export class TaggedEntries<V> {
       entries.run(serverTimeScript, [key], []),
       this.#tags.read([...known]),
     ])
-    const clock = { time, asked }
+    const clock = { time, asked, answered: performance.now() }
     const stamp = entry && decodeStamp(entry)
     if (!stamp) return { found: undefined, clock }
     const learnt = stamp.tags.map(([tag]) => tag).filter((tag) => !known.has(tag))
@@ -101,7 +117,8 @@ export class TaggedEntries<V> {
     return {
       found: {
         value: entry!.value,
-        age: Math.max(0, (time - stamp.loadedAt) / 1_000),
+        sinceLoad: Math.max(0, (time - stamp.loadedAt) / 1_000) + performance.now() - asked,
+        sinceStored: Math.max(0, (time - stamp.storedAt) / 1_000),
         isStale: freshness === 'stale',
       },
       clock,
@@ -113,9 +130,16 @@ export class TaggedEntries<V> {
    * load began so that the entry is expired already, or if its time is up. Rejects if Redis does
    * not answer.
    */
-  async write(key: string, value: V, { tags, ttl, start }: EntryWrite): Promise<boolean> {
+  async write(key: string, value: V, write: EntryWrite): Promise<boolean> {
+    const stored = await this.#write(key, value, write)
+    emit(channels.fill, () => ({ prefix: this.#prefix, key, stored }))
+    return stored
+  }
+
+  async #write(key: string, value: V, { tags, ttl, start }: EntryWrite): Promise<boolean> {
     const { entries } = this.#client
     const distinct = [...new Set(tags)]
+    const asked = performance.now()
     const [time, readings] = await Promise.all([
       entries.run(serverTimeScript, [key], []),
       this.#tags.ensure(distinct, ttl),
@@ -126,13 +150,14 @@ export class TaggedEntries<V> {
     const stamps: TagStamp[] = []
     for (const tag of distinct) {
       const { state, time: tagTime } = readings.get(tag)!
-      const loadedAt = serverTimeAt(start, { time: tagTime, answered })
+      const loadedAt = serverTimeAt(start, { time: tagTime, asked, answered }, this.#clockSkew)
       const stamp = state && stampOf(tag, loadedAt, state, tagTime)
       if (!stamp) return false
       stamps.push(stamp)
     }
     const stamp = encodeStamp({
-      loadedAt: Math.floor(serverTimeAt(start, { time, answered })),
+      loadedAt: Math.floor(serverTimeAt(start, { time, asked, answered }, 0)),
+      storedAt: time,
       tags: stamps,
     })
     const isStored = await entries.put(key, this.#format, value, {
@@ -150,16 +175,20 @@ export class TaggedEntries<V> {
   }
 }
 
-function encodeStamp({ loadedAt, tags }: Stamp): Buffer {
-  return Buffer.from(JSON.stringify([loadedAt, tags]))
+function encodeStamp({ loadedAt, storedAt, tags }: Stamp): Buffer {
+  return Buffer.from(JSON.stringify([loadedAt, storedAt, tags]))
 }
 
 /** Returns `undefined` for an entry that was not written by this package. */
 function decodeStamp({ stamp }: Entry<unknown>): Stamp | undefined {
   if (stamp === undefined) return undefined
   try {
-    const [loadedAt, tags] = JSON.parse(stamp.toString()) as [number, TagStamp[]]
-    return typeof loadedAt === 'number' && Array.isArray(tags) ? { loadedAt, tags } : undefined
+    const [loadedAt, storedAt, tags] = JSON.parse(stamp.toString()) as [
+      number,
+      number,
+      readonly TagStamp[],
+    ]
+    return Array.isArray(tags) ? { loadedAt, storedAt, tags } : undefined
   } catch {
     return undefined
   }

@@ -1,12 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { CacheClient } from '@cache/core'
 import { createKeys, mapAtOnce } from '@cache/core/internal'
-import {
-  ensureTagScript,
-  readTagScript,
-  revalidateTagScript,
-  type TagReading,
-} from './scripts.js'
+import { ensureTagScript, readTagScript, revalidateTagScript, type TagReading } from './scripts.js'
 
 /** When the entries of a tag expire that is revalidated. */
 export interface Durations {
@@ -63,12 +58,10 @@ export class Tags {
     const expireIn = durations ? expireArgument(durations.expire) : ''
     // Each of them is tried, although one fails.
     const results = await mapAtOnce([...new Set(tags)], entries.atOnce, (tag) =>
-      this.#client
-        .run(revalidateTagScript, [this.#keyOf(tag)], [String(this.#ttl), expireIn])
-        .then(
-          () => undefined,
-          (error: unknown) => ({ error }),
-        ),
+      this.#client.run(revalidateTagScript, [this.#keyOf(tag)], [String(this.#ttl), expireIn]).then(
+        () => undefined,
+        (error: unknown) => ({ error }),
+      ),
     )
     const failure = results.find((result) => result !== undefined)
     if (failure) throw failure.error

@@ -64,9 +64,9 @@ class RedisUseCacheHandler implements UseCacheHandler {
     const key = keyOf(cacheKey)
     try {
       const { found, clock } = await entries.read(key, softTags)
-      if (!found || found.isStale || found.age >= found.value.revalidate * 1_000)
+      if (!found || found.isStale || found.sinceLoad >= found.value.revalidate * 1_000)
         this.#starts.note(key, clock)
-      if (!found || found.age >= found.value.expire * 1_000) return undefined
+      if (!found || found.sinceLoad >= found.value.expire * 1_000) return undefined
       const { bytes, tags, stale, expire, revalidate } = found.value
       return {
         value: streamOf(bytes),
@@ -75,7 +75,7 @@ class RedisUseCacheHandler implements UseCacheHandler {
         expire,
         // A negative time makes Next.js serve the entry and generate a new one.
         revalidate: found.isStale ? -1 : revalidate,
-        timestamp: nextNow() - found.age,
+        timestamp: nextNow() - found.sinceLoad,
       }
     } catch (error) {
       report('get', key, error)
@@ -118,13 +118,14 @@ class RedisUseCacheHandler implements UseCacheHandler {
       const bytes = await readStream(value, this.#options.maxValueBytes)
       const { entries, keyOf } = this.#store()
       const key = keyOf(cacheKey)
+      const at = timestamp - performance.timeOrigin
       await entries.write(
         key,
         { bytes, tags, stale, expire, revalidate },
         {
           tags,
           ttl: Math.min(expire * 1_000, this.#options.maxTtl),
-          start: { at: timestamp - performance.timeOrigin, clock: this.#starts.take(key) },
+          start: { at, clock: this.#starts.takeBefore(key, at) },
         },
       )
     } catch (error) {

@@ -1,0 +1,4 @@
+import { createUseCacheHandler } from '@cache/nextjs'
+import { options } from './redis.mjs'
+
+export default createUseCacheHandler(options)
