@@ -1,7 +1,13 @@
+/** What the tag of a path begins with. */
+export const PATH_TAG = '_N_T_'
+
+/** Returns a tag as Next.js writes it, so that it fits into a header. */
+export function encodeTag(tag: string): string {
+  return tag.replace(/[^\t\x20-\x7e]+/g, encodeURIComponent)
+}
+
 /** The header in which Next.js lists the tags of a page or route handler. */
 const TAGS_HEADER = 'x-next-cache-tags'
-/** What the tag of a path begins with. */
-const PATH_TAG = '_N_T_'
 
 /** Returns the tags of a page, a route handler, a redirect or "not found". */
 export function tagsOfResponse(nextKey: string, data: any): string[] {

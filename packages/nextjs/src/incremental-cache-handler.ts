@@ -1,6 +1,7 @@
 import { channels } from '@cache/core'
 import { emit, readOptions } from '@cache/core/internal'
 import { dirname } from 'node:path'
+import { readBuildOutput } from './build-output.js'
 import { tagsOfResponse } from './entry-tags.js'
 import { createEntryKeys } from './keys.js'
 import { LoadStarts } from './load-starts.js'
@@ -101,7 +102,7 @@ const returned = new WeakSet<object>()
 /** Handles one request. */
 class RedisIncrementalCacheHandler implements IncrementalCacheHandler {
   readonly #store: IncrementalStore
-  readonly #serverDistDir: string | undefined
+  readonly #context: IncrementalCacheContext
   readonly #isPrefetch: boolean
   readonly #starts = new LoadStarts()
   /** A load without a `get` before it began after this, by the monotonic clock. */
@@ -109,7 +110,7 @@ class RedisIncrementalCacheHandler implements IncrementalCacheHandler {
 
   constructor(store: IncrementalStore, context: IncrementalCacheContext = {}) {
     this.#store = store
-    this.#serverDistDir = context.serverDistDir
+    this.#context = context
     const headers = context._requestHeaders ?? {}
     this.#isPrefetch =
       headers['purpose'] === 'prefetch' ||
@@ -127,17 +128,19 @@ class RedisIncrementalCacheHandler implements IncrementalCacheHandler {
     const key = keyOf(nextKey, isData)
     const softTags = isData ? [...(context.tags ?? []), ...(context.softTags ?? [])] : []
     try {
-      const { found, clock } = await entries.read(key, softTags)
+      const { found: stored, clock } = await entries.read(key, softTags)
+      const found = stored ?? (isData ? undefined : await this.#readBuilt(nextKey, context))
       const isFresh = found !== undefined && !found.isStale && !isOutdated(found, context)
       if (!isFresh) this.#starts.note(key, clock)
       if (!found || isOver(found)) return null
       const { data } = found.value
       if (typeof data === 'object' && data !== null) returned.add(data)
       if (isData) return asData(found, context)
-      return isFresh ? asStored(found) : await this.#asStale(key, found)
+      return isFresh ? asFresh(found) : await this.#asStale(key, found)
     } catch (error) {
       report('get', key, error)
-      return null
+      // Next.js can't render the shell of a page without its parameters. It is static.
+      return context.isFallback ? this.#readShell(nextKey, context) : null
     }
   }
 
@@ -183,7 +186,39 @@ class RedisIncrementalCacheHandler implements IncrementalCacheHandler {
   resetRequestCache(): void {}
 
   #storage(): Storage {
-    return this.#store.open(this.#serverDistDir)
+    return this.#store.open(this.#context.serverDistDir)
+  }
+
+  /**
+   * Returns what `next build` has prerendered, unless one of its tags was revalidated since. A
+   * revalidation is remembered for `maxTtl`, so an older page is not used.
+   */
+  async #readBuilt(
+    nextKey: string,
+    context: IncrementalGetContext,
+  ): Promise<Found<StoredValue> | undefined> {
+    const built = await readBuildOutput(this.#context, nextKey, context)
+    const age = built ? nextNow() - built.lastModified : 0
+    if (!built || age > this.#store.options.maxTtl) return undefined
+    const freshness = await this.#storage().entries.judgeUnstored(
+      tagsOfResponse(nextKey, built.value),
+    )
+    if (freshness === 'expired') return undefined
+    return {
+      value: { data: built.value, cacheControl: built.cacheControl },
+      sinceLoad: age,
+      sinceStored: age,
+      isStale: freshness === 'stale',
+    }
+  }
+
+  async #readShell(nextKey: string, context: IncrementalGetContext) {
+    try {
+      return await readBuildOutput(this.#context, nextKey, context)
+    } catch (error) {
+      report('get', nextKey, error)
+      return null
+    }
   }
 
   /** Returns a stale page: as such if this process has to regenerate it, otherwise as a fresh one. */
@@ -234,7 +269,7 @@ function isOver({ value: { cacheControl }, sinceStored }: Found<StoredValue>): b
   return cacheControl?.expire !== undefined && sinceStored > cacheControl.expire * 1_000
 }
 
-function asStored({ value: { data, cacheControl }, sinceStored }: Found<StoredValue>) {
+function asFresh({ value: { data, cacheControl }, sinceStored }: Found<StoredValue>) {
   return {
     value: data,
     lastModified: nextNow() - sinceStored,

@@ -67,6 +67,9 @@ export interface IncrementalCacheHandlerOptions extends NextCacheOptions {
   readonly shareData?: boolean
 }
 
+/** Options of `createRevalidator`. */
+export type RevalidatorOptions = Pick<NextCacheOptions, 'client' | 'prefix' | 'maxTtl'>
+
 const sharedOptions = {
   client: customOption(checkClientOption),
   prefix: textOption('next'),
@@ -76,6 +79,13 @@ const sharedOptions = {
   maxValueBytes: sizeOption('8mb'),
   clockSkew: durationOption(),
 } satisfies OptionTable<NextCacheOptions>
+
+/** The rows of `RevalidatorOptions`. */
+export const revalidatorOptions = {
+  client: sharedOptions.client,
+  prefix: sharedOptions.prefix,
+  maxTtl: sharedOptions.maxTtl,
+} satisfies OptionTable<RevalidatorOptions>
 
 /** The rows of `UseCacheHandlerOptions`. */
 export const useCacheHandlerOptions = sharedOptions satisfies OptionTable<UseCacheHandlerOptions>

@@ -2,7 +2,14 @@ import { channels, type CacheClient, type Codec } from '@cache/core'
 import { createFormat, emit, RecentMap, type Entry, type Format } from '@cache/core/internal'
 import { serverTimeAt, type ClockReading, type LoadStart } from './load-starts.js'
 import { serverTimeScript } from './scripts.js'
-import { judgeLoad, judgeStamp, stampOf, worst, type TagStamp } from './tag-state.js'
+import {
+  judgeLoad,
+  judgeStamp,
+  stampOf,
+  worst,
+  type Freshness,
+  type TagStamp,
+} from './tag-state.js'
 import type { Tags } from './tags.js'
 
 /** An entry that may be used. */
@@ -123,6 +130,12 @@ export class TaggedEntries<V> {
       },
       clock,
     }
+  }
+
+  /** Judges an entry that was made before its tags had any state. Rejects without an answer. */
+  async judgeUnstored(tags: readonly string[]): Promise<Freshness> {
+    const readings = [...(await this.#tags.read(tags)).values()]
+    return worst(readings.map(({ state, time }) => judgeLoad(0, state, time)))
   }
 
   /**

@@ -4,10 +4,11 @@ const file = (name) => fileURLToPath(new URL(name, import.meta.url))
 
 export default {
   cacheComponents: true,
+  partialPrefetching: true,
   cacheHandler: file('./handlers/incremental.mjs'),
   cacheHandlers: { default: file('./handlers/use-cache.mjs') },
   cacheMaxMemorySize: 0,
-  distDir: process.env.DIST_DIR ?? '.next',
+  serverExternalPackages: ['@cache/core', '@cache/nextjs', 'ioredis', 'redis'],
   turbopack: { root: file('../../../..') },
   typescript: { ignoreBuildErrors: true },
 }

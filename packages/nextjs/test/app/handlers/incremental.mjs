@@ -1,4 +1,4 @@
 import { createIncrementalCacheHandler } from '@cache/nextjs'
-import { options } from './redis.mjs'
+import { client } from './redis.mjs'
 
-export default createIncrementalCacheHandler({ ...options, leaseTtl: '20s' })
+export default createIncrementalCacheHandler({ client, leaseTtl: '30s' })

@@ -1,31 +1,27 @@
 import { createCacheClient } from '@cache/core'
+import { ioredisDriver } from '@cache/core/ioredis'
+import { nodeRedisDriver } from '@cache/core/node-redis'
 import { sharedClient } from '@cache/nextjs'
+import { Redis } from 'ioredis'
+import { createClient } from 'redis'
 
-const resilience = {
-  readTimeout: Number(process.env.READ_TIMEOUT ?? 2_000),
-  writeTimeout: Number(process.env.READ_TIMEOUT ?? 2_000),
-  breaker: { failures: 3, cooldown: 500 },
+const { REDIS_URL: url, REDIS_CLIENT, READ_TIMEOUT } = process.env
+const timeout = Number(READ_TIMEOUT)
+
+function createDriver() {
+  if (REDIS_CLIENT === 'node-redis')
+    return nodeRedisDriver(createClient({ url, socket: { reconnectStrategy: 100 } }))
+  return ioredisDriver(new Redis(url, { retryStrategy: () => 100 }))
 }
 
-async function connect() {
-  if (process.env.REDIS_CLIENT === 'node-redis') {
-    const { nodeRedisDriver } = await import('@cache/core/node-redis')
-    const { createClient } = await import('redis')
-    return () => nodeRedisDriver(createClient({ url: process.env.REDIS_URL }))
-  }
-  const { ioredisDriver } = await import('@cache/core/ioredis')
-  const { Redis } = await import('ioredis')
-  return () => ioredisDriver(new Redis(process.env.REDIS_URL, { retryStrategy: () => 100 }))
-}
-
-const createDriver = await connect()
-
-export const options = {
-  client: sharedClient(() => {
-    console.log('connecting to Redis')
-    return createCacheClient(createDriver(), { namespace: 'app', resilience })
-  }),
-  ...(process.env.DIST_DIR && {
-    deploymentId: process.env.DEPLOYMENT ?? 'first',
-  }),
-}
+export const client = sharedClient(() => {
+  console.log('connecting to Redis')
+  return createCacheClient(createDriver(), {
+    namespace: 'app',
+    resilience: {
+      readTimeout: timeout,
+      writeTimeout: timeout,
+      breaker: { failures: 3, cooldown: 500 },
+    },
+  })
+})

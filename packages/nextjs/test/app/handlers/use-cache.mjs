@@ -1,4 +1,4 @@
 import { createUseCacheHandler } from '@cache/nextjs'
-import { options } from './redis.mjs'
+import { client } from './redis.mjs'
 
-export default createUseCacheHandler(options)
+export default createUseCacheHandler({ client })
