@@ -139,8 +139,7 @@ class RedisIncrementalCacheHandler implements IncrementalCacheHandler {
       return isFresh ? asFresh(found) : await this.#asStale(key, found)
     } catch (error) {
       report('get', key, error)
-      // Next.js can't render the shell of a page without its parameters. It is static.
-      return context.isFallback ? this.#readShell(nextKey, context) : null
+      return null
     }
   }
 
@@ -191,12 +190,14 @@ class RedisIncrementalCacheHandler implements IncrementalCacheHandler {
 
   /**
    * Returns what `next build` has prerendered, unless one of its tags was revalidated since. A
-   * revalidation is remembered for `maxTtl`, so an older page is not used.
+   * revalidation is remembered for `maxTtl`, so an older page is not used. Nor is a shell: it may
+   * contain data whose tags it does not name.
    */
   async #readBuilt(
     nextKey: string,
     context: IncrementalGetContext,
   ): Promise<Found<StoredValue> | undefined> {
+    if (context.isFallback) return undefined
     const built = await readBuildOutput(this.#context, nextKey, context)
     const age = built ? nextNow() - built.lastModified : 0
     if (!built || age > this.#store.options.maxTtl) return undefined
@@ -209,15 +210,6 @@ class RedisIncrementalCacheHandler implements IncrementalCacheHandler {
       sinceLoad: age,
       sinceStored: age,
       isStale: freshness === 'stale',
-    }
-  }
-
-  async #readShell(nextKey: string, context: IncrementalGetContext) {
-    try {
-      return await readBuildOutput(this.#context, nextKey, context)
-    } catch (error) {
-      report('get', nextKey, error)
-      return null
     }
   }
 

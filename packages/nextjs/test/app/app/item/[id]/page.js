@@ -1,6 +1,9 @@
 import { ask, cachedItem } from '../../../lib/source.js'
 import { cacheLife, cacheTag } from 'next/cache'
 
+// A page that needs its parameters has no static shell.
+export const instant = false
+
 export const generateStaticParams = () => [{ id: 'built' }]
 
 export default async function Page({ params }) {
