@@ -4,7 +4,7 @@ const file = (name) => fileURLToPath(new URL(name, import.meta.url))
 
 export default {
   cacheComponents: true,
-  partialPrefetching: true,
+  partialPrefetching: false,
   cacheHandler: file('./handlers/incremental.mjs'),
   cacheHandlers: { default: file('./handlers/use-cache.mjs') },
   cacheMaxMemorySize: 0,
