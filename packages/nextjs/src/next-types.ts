@@ -1,5 +1,6 @@
-/** A revalidation: nothing, or in how many seconds the entries expire that are stale from now on. */
+/** When entries expire that a revalidation has made stale. */
 export interface RevalidateDurations {
+  /** In so many seconds. Default: never. */
   readonly expire?: number
 }
 

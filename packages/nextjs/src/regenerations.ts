@@ -14,7 +14,10 @@ export class Regenerations {
     this.#ttl = String(ttl)
   }
 
-  /** Resolves to 0 if this process has to regenerate the page, otherwise to how many ms others may. */
+  /**
+   * Resolves to 0 if this process has to regenerate the page, otherwise to how many ms another one
+   * has for it.
+   */
   claim(key: string): Promise<number> {
     const { entries } = this.#client
     return entries.run(claimRegenerationScript, [holderKey(key)], [this.#token, this.#ttl])

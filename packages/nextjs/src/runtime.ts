@@ -9,8 +9,9 @@ export function isBuilding(): boolean {
 }
 
 /**
- * Returns a function that creates a client on its first call, and then always returns it. All copies
- * of your module in this process get the same client: Next.js may load a module more than once.
+ * Returns a function that creates a client on its first call, and then always returns it. All
+ * copies of your module in this process get the same client: Next.js may load a module more than
+ * once.
  *
  * Pass the function to the handlers as `client`. So `next build` connects to nothing. Clients with
  * different names are different clients; the default name is 'default'.

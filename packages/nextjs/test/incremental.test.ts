@@ -246,7 +246,7 @@ describe.each(clientNames)('createIncrementalCacheHandler on %s', (name) => {
     expect(await keysWithoutTtl(clients.create(name, server.url))).toEqual([])
   })
 
-  it('a new build reads no pages of an old one, but its data; revalidations reach both', async () => {
+  it('a new build shares data with an old one, and revalidations, but no pages', async () => {
     const next = instance({ deploymentId: 'next build' })
     const apart = instance({ deploymentId: 'next build', shareData: false })
     const forData = { kind: 'FETCH', tags: ['a'], softTags: [] }
