@@ -34,6 +34,7 @@ let readerClass: Promise<FileReaderClass> | undefined
 
 async function loadReaderClass(): Promise<FileReaderClass> {
   const module: unknown =
+    // eslint-disable-next-line no-restricted-syntax -- Next.js has no public name for it.
     await import('next/dist/server/lib/incremental-cache/file-system-cache.js')
   let found = module as { default?: unknown }
   // How often the default export is wrapped depends on who imports it.

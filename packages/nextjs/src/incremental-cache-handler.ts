@@ -213,7 +213,7 @@ class RedisIncrementalCacheHandler implements IncrementalCacheHandler {
     }
   }
 
-  /** Returns a stale page: as such if this process has to regenerate it, otherwise as a fresh one. */
+  /** Returns a stale page as such if this process regenerates it, otherwise as a fresh one. */
   async #asStale(key: string, found: Found<StoredValue>): Promise<IncrementalCacheValue> {
     // For a prefetch, Next.js serves a stale page and does not regenerate it.
     const remaining = this.#isPrefetch ? 0 : await this.#claim(key)
