@@ -26,6 +26,7 @@ const allowed = {
   drizzle: ['core', 'versioning'],
   prisma: ['core', 'versioning'],
   http: ['core', 'versioning'],
+  nextjs: ['core'],
   service: ['core', ...patterns, 'hierarchical'],
 }
 
@@ -72,6 +73,7 @@ export default tseslint.config(
       '**/node_modules/**',
       '**/.turbo/**',
       '**/generated/**',
+      '**/.next/**',
       '.tools/**',
       'apps/docs/.vitepress/cache/**',
       'apps/bench/results/**',

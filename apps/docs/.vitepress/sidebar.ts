@@ -34,6 +34,7 @@ const patterns = [
   'service',
   'keyv',
   'nestjs',
+  'nextjs',
   'drizzle',
   'prisma',
   'otel',

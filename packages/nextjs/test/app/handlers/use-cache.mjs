@@ -1,0 +1,4 @@
+import { createUseCacheHandler } from '@cache/nextjs'
+import { client } from './redis.mjs'
+
+export default createUseCacheHandler({ client })

@@ -1,0 +1,13 @@
+import { defineConfig } from 'tsup'
+import { luaPlugin } from '../../scripts/lua-plugin.mjs'
+import { sourceMapPlugin } from '../../scripts/source-map-plugin.mjs'
+
+export default defineConfig({
+  entry: { index: 'src/index.ts' },
+  format: ['esm', 'cjs'],
+  dts: true,
+  sourcemap: true,
+  target: 'node20',
+  esbuildPlugins: [luaPlugin],
+  plugins: [sourceMapPlugin],
+})
