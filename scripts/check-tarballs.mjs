@@ -1,13 +1,20 @@
 // Installs each published package from its tarball into an empty project with one of the two
 // clients. Uses it there as ESM, as CommonJS, and from TypeScript with all module resolutions.
 // Checks that the other client is neither needed nor loaded, and that LICENSE, README and source
-// maps are in the tarball.
+// maps are in the tarball. `node scripts/check-tarballs.mjs [folder]`: the tarballs are in the
+// folder, and are packed without it.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { entriesOf, frameworksOf, publishedPackages } from './packages.mjs'
+import {
+  entriesOf,
+  frameworksOf,
+  packCommand,
+  publishedPackages,
+  tarballName,
+} from './packages.mjs'
 import { fileProblems } from './published-files.mjs'
 import { load, program, roundTripProgram } from './rehearsal/consumer-programs.mjs'
 
@@ -46,8 +53,9 @@ const RESOLUTIONS = {
 
 const server = await startRedis()
 try {
+  const folder = process.argv[2] ?? pack(scratch)
   const tarballs = Object.fromEntries(
-    published.map(({ path, manifest }) => [manifest.name, `file:${pack(path)}`]),
+    manifests.map((manifest) => [manifest.name, `file:${join(folder, tarballName(manifest))}`]),
   )
   for (const client of Object.keys(clients)) check(client, tarballs)
   console.log(
@@ -59,12 +67,10 @@ try {
   rmSync(scratch, { recursive: true, force: true })
 }
 
-function pack(path) {
-  const output = execFileSync('pnpm', ['pack', '--json', '--pack-destination', scratch], {
-    cwd: join(root, path),
-    encoding: 'utf8',
-  })
-  return JSON.parse(output.slice(output.indexOf('{'))).filename
+function pack(folder) {
+  const [name, ...args] = packCommand(published, folder)
+  execFileSync(name, args, { cwd: root, stdio: 'pipe' })
+  return folder
 }
 
 function check(client, tarballs) {
