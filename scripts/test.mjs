@@ -14,6 +14,7 @@ import {
   publishedPackages,
   tarballName,
   testFiles,
+  typedPackages,
 } from './packages.mjs'
 import { endAll, runCommand } from './run-command.mjs'
 
