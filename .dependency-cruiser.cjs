@@ -12,7 +12,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules|/dist/' },
-    exclude: { path: '/dist/|/generated/|node_modules|/\\.turbo/' },
+    exclude: { path: '/dist/|/generated/|node_modules|/\\.(temp|turbo)/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.base.json' },
   },

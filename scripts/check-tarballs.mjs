@@ -1,13 +1,20 @@
 // Installs each published package from its tarball into an empty project with one of the two
 // clients. Uses it there as ESM, as CommonJS, and from TypeScript with all module resolutions.
 // Checks that the other client is neither needed nor loaded, and that LICENSE, README and source
-// maps are in the tarball.
+// maps are in the tarball. `node scripts/check-tarballs.mjs [folder]`: the tarballs are in the
+// folder, and are packed without it.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { entriesOf, frameworksOf, publishedPackages } from './packages.mjs'
+import {
+  entriesOf,
+  frameworksOf,
+  packCommand,
+  publishedPackages,
+  tarballName,
+} from './packages.mjs'
 import { fileProblems } from './published-files.mjs'
 import { load, program, roundTripProgram } from './rehearsal/consumer-programs.mjs'
 
@@ -43,11 +50,19 @@ const RESOLUTIONS = {
   nodenext: 'nodenext',
   preserve: 'bundler',
 }
+const COMPILER_OPTIONS = {
+  noEmit: true,
+  strict: true,
+  target: 'es2022',
+  types: ['node'],
+  lib: ['es2023', 'esnext.disposable'],
+}
 
 const server = await startRedis()
 try {
+  const folder = process.argv[2] ?? pack(scratch)
   const tarballs = Object.fromEntries(
-    published.map(({ path, manifest }) => [manifest.name, `file:${pack(path)}`]),
+    manifests.map((manifest) => [manifest.name, `file:${join(folder, tarballName(manifest))}`]),
   )
   for (const client of Object.keys(clients)) check(client, tarballs)
   console.log(
@@ -59,12 +74,10 @@ try {
   rmSync(scratch, { recursive: true, force: true })
 }
 
-function pack(path) {
-  const output = execFileSync('pnpm', ['pack', '--json', '--pack-destination', scratch], {
-    cwd: join(root, path),
-    encoding: 'utf8',
-  })
-  return JSON.parse(output.slice(output.indexOf('{'))).filename
+function pack(folder) {
+  const [name, ...args] = packCommand(published, folder)
+  execFileSync(name, args, { cwd: root, stdio: 'pipe' })
+  return folder
 }
 
 function check(client, tarballs) {
@@ -103,13 +116,17 @@ ${typescript}\n`,
   // Most frameworks of the adapters are not installed, so this skips the check of libraries. It
   // still checks that every entry point resolves.
   write(project, 'entries.ts', importsOf(manifests.flatMap(entriesOf)))
-  const options = ['--noEmit', '--strict', '--target', 'es2022', '--types', 'node']
-  options.push('--lib', 'es2023,esnext.disposable')
-  for (const [module, resolution] of Object.entries(RESOLUTIONS)) {
-    const tsc = ['tsc', ...options, '--module', module, '--moduleResolution', resolution]
-    run(project, 'npx', [...tsc, '--skipLibCheck', String(client === 'redis'), 'use.ts'])
-    run(project, 'npx', [...tsc, '--skipLibCheck', 'entries.ts'])
-  }
+  const skipsLibraries = { 'use.ts': client === 'redis', 'entries.ts': true }
+  const projects = Object.entries(RESOLUTIONS).flatMap(([module, moduleResolution]) =>
+    Object.entries(skipsLibraries).map(([file, skipLibCheck]) => {
+      const name = `${file}.${module}.json`
+      const compilerOptions = { ...COMPILER_OPTIONS, module, moduleResolution, skipLibCheck }
+      write(project, name, JSON.stringify({ compilerOptions, files: [file] }))
+      return name
+    }),
+  )
+  // One process parses the declarations of the libraries once for all projects.
+  run(project, 'npx', ['tsc', '--build', ...projects])
 }
 
 /** Returns TypeScript that imports modules, and uses all of them. */

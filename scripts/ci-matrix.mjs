@@ -1,9 +1,8 @@
 // Computes the jobs that run the suites in CI: `node scripts/ci-matrix.mjs [--chaos]` writes
 // `suites=<JSON>`, the `include` of a matrix. With `--chaos`, each package has one job.
-import { readdirSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { hasSuite, packagesOf } from './packages.mjs'
+import { hasSuite, packagesOf, testFiles } from './packages.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
@@ -43,18 +42,13 @@ function job(name, { node, server }, paths) {
 /** Divides the packages so that all groups have about as many test files. */
 function inGroups(packages, count) {
   const groups = Array.from({ length: count }, () => ({ weight: 0, paths: [] }))
-  const weighted = packages.map((path) => ({ path, weight: testFiles(path) }))
+  const weighted = packages.map((path) => ({ path, weight: testFiles(root, path) }))
   for (const { path, weight } of weighted.sort((a, b) => b.weight - a.weight)) {
     const lightest = groups.reduce((least, group) => (group.weight < least.weight ? group : least))
     lightest.weight += weight
     lightest.paths.push(path)
   }
   return groups.map(({ paths }) => paths)
-}
-
-function testFiles(path) {
-  const files = readdirSync(join(root, path, 'test'), { recursive: true })
-  return files.filter((file) => file.endsWith('.test.ts')).length
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url))

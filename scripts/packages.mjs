@@ -20,6 +20,35 @@ export function publishedPackages(root) {
     .filter(({ manifest }) => !manifest.private)
 }
 
+/**
+ * Returns the packages whose types are checked: those that need no more than their tsconfig.json,
+ * and the others, which generate files or have a compiler of their own.
+ */
+export function typedPackages(root) {
+  const typed = packagesOf(root)
+    .map((path) => ({
+      path,
+      command: JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8')).scripts
+        ?.typecheck,
+    }))
+    .filter(({ command }) => command !== undefined)
+  const select = (plain) =>
+    typed.filter(({ command }) => (command === PLAIN_CHECK) === plain).map(({ path }) => path)
+  return { plain: select(true), others: select(false) }
+}
+
+const PLAIN_CHECK = 'tsc -p tsconfig.json'
+
+/** Returns the command that packs the packages into a folder, in which each is a `tarballName`. */
+export function packCommand(published, folder) {
+  const filters = published.flatMap(({ path }) => ['--filter', `./${path}`])
+  return ['pnpm', '--recursive', ...filters, 'pack', '--pack-destination', folder]
+}
+
+export function tarballName({ name, version }) {
+  return `${name.replace('@', '').replace('/', '-')}-${version}.tgz`
+}
+
 /** Returns the modules of a package that can be imported: `@cache/core`, `@cache/core/ioredis`. */
 export function entriesOf({ name, exports }) {
   return Object.entries(exports)
@@ -45,4 +74,10 @@ export function frameworksOf(manifests) {
 /** Returns whether the package has a suite of vitest. */
 export function hasSuite(root, path) {
   return existsSync(join(root, path, 'vitest.config.ts'))
+}
+
+/** Returns the number of test files of a package, which says roughly how long its suite takes. */
+export function testFiles(root, path) {
+  const files = readdirSync(join(root, path, 'test'), { recursive: true })
+  return files.filter((file) => file.endsWith('.test.ts')).length
 }

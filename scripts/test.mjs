@@ -7,7 +7,15 @@ import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, stripVTControlCharacters } from 'node:util'
-import { hasSuite, packagesOf, publishedPackages } from './packages.mjs'
+import {
+  hasSuite,
+  packCommand,
+  packagesOf,
+  publishedPackages,
+  tarballName,
+  testFiles,
+  typedPackages,
+} from './packages.mjs'
 import { endAll, runCommand } from './run-command.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -42,6 +50,8 @@ const STEPS = [
 ]
 /** The number of failed tests of a suite up to which a busy machine may be the reason. */
 const MAX_UNSTABLE = 3
+/** Compilers keep one core busy, and suites wait about half of the time. */
+const CONCURRENCY = options.chaos ? 1 : 2
 const only = options.only?.split(',')
 const except = options.except?.split(',') ?? []
 const chosen = options.package?.split(',')
@@ -52,8 +62,10 @@ const env = {
   ...(options.chaos && { CHAOS: '1' }),
 }
 const packages = packagesOf(root)
-const published = publishedPackages(root).map(({ path }) => path)
+const published = publishedPackages(root)
 const total = { passed: 0, failed: 0, skipped: 0 }
+/** The results of suites in which few tests failed. */
+const suspicious = []
 refuseUnknown('--only', only, STEPS)
 refuseUnknown('--except', except, STEPS)
 refuseUnknown(
@@ -66,20 +78,13 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () =>
 
 if (!options.chaos) {
   await step('build', 600, turbo('build', '--filter=!@cache/docs'))
-  // One task for each core: compilers take much memory.
-  await step('types', 600, turbo('typecheck', '--concurrency=100%'))
-  await step('scripts', 180, [
-    'node',
-    '--test',
-    ...readdirSync(join(root, 'scripts'))
-      .filter((name) => name.endsWith('.test.mjs'))
-      .map((name) => `scripts/${name}`),
-  ])
-  await Promise.all([checkSources(), checkPublished()]) // Each keeps one core busy.
+  await inTurn([checkSite, checkTypes, checkPublished, checkScripts, checkPrograms, checkFormat])
 }
-for (const path of packages) await suite(path)
-if (!options.chaos && packages.includes('apps/catalog'))
-  await step('demo', 300, ['pnpm', '--silent', '--filter', './apps/catalog', 'demo', '--once'])
+await inTurn([
+  ...(options.chaos ? [] : [demo]),
+  ...suitesByLength().map((path) => () => suite(path)),
+])
+for (const result of suspicious) await judge(result)
 if (options.chaos || only?.includes('release')) await rehearseRelease()
 
 rmSync(scratch, { recursive: true, force: true })
@@ -93,9 +98,45 @@ function turbo(...task) {
   return ['pnpm', 'exec', 'turbo', 'run', ...task, '--output-logs=errors-only']
 }
 
-async function checkSources() {
+/** Runs the functions in their order, and up to `CONCURRENCY` of them at once. */
+async function inTurn(functions) {
+  const waiting = [...functions]
+  await Promise.all(
+    Array.from({ length: CONCURRENCY }, async () => {
+      while (waiting.length > 0) await waiting.shift()()
+    }),
+  )
+}
+
+async function checkSite() {
+  await step('site', 1_200, turbo('build', '--filter=@cache/docs'))
+}
+
+/** Lint and knip also read the files that the types need and that are generated with them. */
+async function checkTypes() {
+  const filters = typedPackages(root).others.map((path) => `--filter=./${path}`)
+  await step('types with generated files', 600, turbo('typecheck', ...filters, '--concurrency=1'))
+  await step('types', 1_200, ['node', 'scripts/check-types.mjs'])
+  await step('lint', 600, ['pnpm', 'exec', 'eslint', '.'])
+  await step('knip', 240, ['pnpm', 'exec', 'knip', '--no-progress'])
+}
+
+async function checkScripts() {
+  await step('scripts', 180, [
+    'node',
+    '--test',
+    ...readdirSync(join(root, 'scripts'))
+      .filter((name) => name.endsWith('.test.mjs'))
+      .map((name) => `scripts/${name}`),
+  ])
+}
+
+async function checkPrograms() {
+  await step('readmes', 600, ['pnpm', 'exec', 'tsx', 'scripts/check-readmes.ts'])
+}
+
+async function checkFormat() {
   await step('format', 240, ['pnpm', 'exec', 'prettier', '--check', '--log-level=warn', '.'])
-  await step('lint', 400, ['pnpm', 'exec', 'eslint', '.'])
   await step('cycles', 120, [
     'pnpm',
     'exec',
@@ -106,30 +147,43 @@ async function checkSources() {
     'err',
   ])
   await step('entry-changes', 30, ['node', 'scripts/check-entry-changes.mjs'])
-  await step('knip', 240, ['pnpm', 'exec', 'knip', '--no-progress'])
-  await step('site', 1_200, turbo('build', '--filter=@cache/docs'))
-  await step('readmes', 600, ['pnpm', 'exec', 'tsx', 'scripts/check-readmes.ts'])
-}
-
-async function checkPublished() {
   await step('api', 240, ['node', 'scripts/api-reports.mjs'])
   await step('options', 120, ['node', 'scripts/option-tables.mjs'])
   await step('metadata', 30, ['node', 'scripts/metadata.mjs'])
   await step('sizes', 120, ['node', 'scripts/sizes.mjs'])
-  for (const path of published)
-    await step(`publint ${path}`, 60, ['pnpm', 'exec', 'publint', '--strict', path])
-  for (const path of published)
+}
+
+/** Checks the tarballs, which are packed once. */
+async function checkPublished() {
+  if (!['publint', 'types', 'tarballs'].some(isSelected)) return
+  const folder = join(scratch, 'tarballs')
+  const { ok, output, took } = await runCommand(packCommand(published, folder), 300, {
+    cwd: root,
+    env,
+  })
+  if (!ok) {
+    total.failed++
+    return report(false, 'packing the tarballs', took, output)
+  }
+  for (const { path, manifest } of published) {
+    const tarball = join(folder, tarballName(manifest))
+    await step(`publint ${path}`, 60, ['pnpm', 'exec', 'publint', '--strict', tarball])
     await step(`types as published, ${path}`, 120, [
       'pnpm',
       'exec',
       'attw',
-      '--pack',
-      path,
+      tarball,
       '--format',
       'ascii',
       '--no-emoji',
     ])
-  await step('tarballs', 600, ['node', 'scripts/check-tarballs.mjs'])
+  }
+  await step('tarballs', 900, ['node', 'scripts/check-tarballs.mjs', folder])
+}
+
+async function demo() {
+  if (!packages.includes('apps/catalog')) return
+  await step('demo', 300, ['pnpm', '--silent', '--filter', './apps/catalog', 'demo', '--once'])
 }
 
 /**
@@ -157,12 +211,55 @@ function isSelected(name) {
   return (!only || only.includes(name)) && !except.includes(name)
 }
 
+/**
+ * Returns the packages with a suite: first the apps, whose few files take long, and then those with
+ * the most test files. Short suites are left for the end, so that no core waits for a long one.
+ */
+function suitesByLength() {
+  const weigh = (path) => (path.startsWith('apps/') ? Infinity : testFiles(root, path))
+  return packages
+    .filter((path) => hasSuite(root, path))
+    .map((path) => ({ path, weight: weigh(path) }))
+    .sort((a, b) => (a.weight === b.weight ? 0 : b.weight - a.weight))
+    .map(({ path }) => path)
+}
+
 async function suite(path) {
-  if (!hasSuite(root, path) || !isSelected('suites')) return
-  if (chosen && !chosen.includes(basename(path))) return
-  const { ok, output, took, passed, failed, unhandled, skipped } = await vitest(path)
-  const suspects = [...failed, ...unhandled]
-  const isUnstable = !ok && (await passAlone(path, suspects))
+  if (!isSelected('suites') || (chosen && !chosen.includes(basename(path)))) return
+  const result = { path, ...(await vitest(path)) }
+  const suspects = suspectsOf(result).length
+  if (!result.ok && suspects > 0 && suspects <= MAX_UNSTABLE) suspicious.push(result)
+  else reportSuite(result)
+}
+
+/**
+ * Reports a suite in which few tests failed. If their files pass twice in a row when nothing else
+ * runs, the tests are unstable, so that their timeouts or the tested code can be improved. A busy
+ * machine does not fail a change.
+ */
+async function judge(result) {
+  const isUnstable = await passAlone(result)
+  reportSuite(result, isUnstable)
+  if (isUnstable)
+    for (const { name } of suspectsOf(result)) console.log(`UNSTABLE ${result.path}: ${name}`)
+}
+
+async function passAlone(result) {
+  const files = [...new Set(suspectsOf(result).map(({ file }) => file))]
+  for (let i = 0; i < 2; i++) {
+    const rerun = await vitest(result.path, files)
+    if (rerun.ok) continue
+    console.log(rerun.output.slice(-4_000))
+    return false
+  }
+  return true
+}
+
+function suspectsOf({ failed, unhandled }) {
+  return [...failed, ...unhandled]
+}
+
+function reportSuite({ path, ok, output, took, passed, failed, skipped }, isUnstable = false) {
   const counts = { passed, failed: failed.length, skipped }
   if (isUnstable) Object.assign(counts, { passed: passed + failed.length, failed: 0 })
   // A file that can't be loaded, an unhandled rejection or the time limit fails without failed
@@ -176,24 +273,6 @@ async function suite(path) {
     ok ? '' : output,
   )
   for (const [line] of output.matchAll(/^SKIPPED .*$/gm)) console.log(`  ${line}`)
-  if (isUnstable) for (const { name } of suspects) console.log(`UNSTABLE ${path}: ${name}`)
-}
-
-/**
- * Returns whether few tests failed, and their files pass twice in a row when nothing else runs.
- * Such tests are reported as unstable, so that their timeouts or the tested code can be improved. A
- * busy machine does not fail a change.
- */
-async function passAlone(path, suspects) {
-  if (suspects.length === 0 || suspects.length > MAX_UNSTABLE) return false
-  const files = [...new Set(suspects.map(({ file }) => file))]
-  for (let i = 0; i < 2; i++) {
-    const rerun = await vitest(path, files)
-    if (rerun.ok) continue
-    console.log(rerun.output.slice(-4_000))
-    return false
-  }
-  return true
 }
 
 /** Runs the suite, or only the given files. */
@@ -213,7 +292,7 @@ async function vitest(path, files = []) {
       '--reporter=json',
       `--outputFile.json=${file}`,
     ],
-    options.chaos ? 7_200 : 1_500,
+    options.chaos ? 7_200 : 2_400,
     { cwd: root, env },
   )
   const results = existsSync(file)

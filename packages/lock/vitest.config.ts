@@ -12,6 +12,8 @@ export default defineConfig({
   // The tests mostly wait for ttls and need little CPU, so more of them can run at once.
   test: {
     maxWorkers: 4,
+    // Files share a worker, with its servers and loaded modules, except in long runs.
+    isolate: process.env.CHAOS !== undefined,
     testTimeout: 30_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 10_000 } },

@@ -9,9 +9,10 @@ export default defineConfig({
         id.endsWith('.lua') ? `export default ${JSON.stringify(code)}` : undefined,
     },
   ],
-  // The tests wait more than they work, so there can be many at once.
+  // The tests wait more than they work, so there can be many at once, but another suite may run
+  // beside them.
   test: {
-    maxWorkers: 6,
+    maxWorkers: 4,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 10_000 } },

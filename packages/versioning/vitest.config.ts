@@ -11,6 +11,8 @@ export default defineConfig({
   ],
   test: {
     maxWorkers: 2,
+    // Files share a worker, with its servers and loaded modules, except in long runs.
+    isolate: process.env.CHAOS !== undefined,
     testTimeout: 30_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 10_000 } },

@@ -30,8 +30,11 @@ describe.each(LONG ? topologies : (['standalone', 'cluster'] as const))('on %s',
   )
 })
 
-/** How long a naive implementation may stay undetected. Most are detected within seconds. */
-const NAIVE_TIMEOUT = 40_000
+/**
+ * How long a naive implementation may stay undetected. Most are detected within seconds, and all
+ * take longer beside another suite.
+ */
+const NAIVE_TIMEOUT = 80_000
 
 it.each(patternNames)(
   'the naive implementation of %s is detected',

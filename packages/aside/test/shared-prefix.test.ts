@@ -1,5 +1,5 @@
 import { createCacheClient, v8, type Driver, type Schema } from '@cache/core'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createAside, createReadThrough } from '../src/index.js'
 
 const unused = (): never => {
@@ -27,6 +27,7 @@ const schema = (): Schema<string> => ({
 describe('two caches with the same prefix', () => {
   const emitted = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
   beforeEach(() => emitted.mockClear())
+  afterAll(() => emitted.mockRestore())
   afterEach(() => vi.unstubAllEnvs())
 
   it('cause one warning if their codecs differ', () => {

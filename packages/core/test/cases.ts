@@ -13,10 +13,13 @@ import {
 } from '../src/index.js'
 import { createToken } from '../src/internal.js'
 
-const cases = matrix<Driver>({
-  ioredis: (raw) => ioredisDriver(raw),
-  'node-redis': (raw) => nodeRedisDriver(raw),
-})
+const cases = matrix<Driver>(
+  {
+    ioredis: (raw) => ioredisDriver(raw),
+    'node-redis': (raw) => nodeRedisDriver(raw),
+  },
+  { every: true },
+)
 
 /** Deadlines that a machine busy with other tests does not miss. */
 export const PATIENT: ClientOptions = { resilience: { readTimeout: '20s', writeTimeout: '20s' } }

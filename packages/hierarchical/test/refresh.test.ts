@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { createCacheClient } from '@cache/core'
 import { memoryDriver } from '@cache/memory'
 import { createVersioned } from '@cache/versioning'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
 import { createHierarchical } from '../src/index.js'
 import { Shop, onEach, productsOf, type Options, type Product } from './cases.js'
@@ -145,6 +145,7 @@ onEach((bench) => {
 describe('the warning about a shared prefix', () => {
   const emitted = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
   beforeEach(() => emitted.mockClear())
+  afterAll(() => emitted.mockRestore())
   afterEach(() => vi.unstubAllEnvs())
 
   it('comes for caches of another form, and for no cache of the same form', () => {

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { matrix, type Stage } from '../src/index.js'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { matrix, type MatrixOptions, type Stage } from '../src/index.js'
 
 /** The methods that both libraries have in common. */
 interface Client {
@@ -46,6 +46,35 @@ describe.each(matrix<Client>(drivers, { sentinel: true, majors: true, sharded: t
     })
   },
 )
+
+describe('the clients on a Cluster', () => {
+  const onCluster = (options?: MatrixOptions) =>
+    matrix(drivers, options).filter(({ topology }) => topology === 'cluster')
+
+  it('are both used on request, and in suites on Sentinel or with more versions', () => {
+    for (const option of ['every', 'sentinel', 'majors'])
+      expect(onCluster({ [option]: true }).map(({ client }) => client)).toEqual(
+        expect.arrayContaining(['ioredis', 'node-redis']),
+      )
+  })
+
+  it('are otherwise both used in long runs only', () => {
+    expect(onCluster()).toHaveLength(process.env.CHAOS ? 2 : 1)
+    expect(onCluster({ every: false })).toHaveLength(1)
+  })
+
+  it('are used by packages in turn', () => {
+    const folder = vi.spyOn(process, 'cwd')
+    const clients = ['aside', 'lock', 'hierarchical', 'keyv', 'ratelimit', 'service'].map(
+      (name) => {
+        folder.mockReturnValue(`/packages/${name}`)
+        return onCluster({ every: false })[0]!.client
+      },
+    )
+    folder.mockRestore()
+    expect(new Set(clients)).toEqual(new Set(['ioredis', 'node-redis']))
+  })
+})
 
 describe('the case in memory', () => {
   const memory = () => ({ driver: () => ({}), flush: () => undefined })

@@ -2,7 +2,7 @@ import { InvalidOptionError, createCacheClient, v8, type Driver } from '@cache/c
 import { nodeRedisDriver } from '@cache/core/node-redis'
 import { memoryDriver } from '@cache/memory'
 import { createSentinel } from 'redis-5'
-import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createWriteBehind, createWriteBehindWorker } from '../src/index.js'
 
 const unexpected = (): never => {
@@ -70,6 +70,7 @@ describe('a server in memory that evicts', () => {
 describe('a prefix that another cache has', () => {
   const emitted = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
   beforeEach(() => emitted.mockClear())
+  afterAll(() => emitted.mockRestore())
 
   it('causes a warning if the values look different, and none if they look alike', () => {
     const options = { client, prefix: 'shared', ttl: '1h', load: async (id: string) => id } as const
