@@ -29,29 +29,30 @@ export class InvalidationLog {
 
   /**
    * Returns the messages since the last one that was received, or `'unknown'` if the log does not
-   * reach back that far. Never rejects.
+   * reach back that far. Never rejects. The position stays until `done` is called, so that messages
+   * that are not delivered are read again.
    */
-  async catchUp(): Promise<readonly string[] | 'unknown'> {
+  async catchUp(): Promise<CaughtUp> {
     const position = this.#position
     try {
-      if (position !== undefined) {
-        const missed = await this.#readSince(position)
-        if (missed) return missed
-      }
+      const read = position && (await this.#readSince(position))
+      if (read) return { missed: read.missed, done: () => void (this.#position = read.position) }
     } catch (error) {
       this.#report(error) // the key may have another type; then the log is created anew
     }
+    let opened: LogPosition | undefined
     try {
-      this.#position = { at: await this.#client.run(openLogScript, [this.#key], []) }
+      opened = { at: await this.#client.run(openLogScript, [this.#key], []) }
     } catch (error) {
-      this.#position = undefined
       this.#report(error)
     }
-    return 'unknown'
+    return { missed: 'unknown', done: () => void (this.#position = opened) }
   }
 
   /** Returns `undefined` if the log does not reach back that far, or has too much to read. */
-  async #readSince(position: LogPosition): Promise<readonly string[] | undefined> {
+  async #readSince(
+    position: LogPosition,
+  ): Promise<{ missed: readonly string[]; position: LogPosition } | undefined> {
     const missed: string[] = []
     let length = 0
     let at = position.at
@@ -71,8 +72,7 @@ export class InvalidationLog {
       at = page.at(-1)?.[0] ?? at
       if (page.length < PAGE_SIZE) break
     }
-    this.#position = { at }
-    return missed
+    return { missed, position: { at } }
   }
 
   #report(error: unknown): void {
@@ -82,6 +82,12 @@ export class InvalidationLog {
       error,
     }))
   }
+}
+
+export interface CaughtUp {
+  readonly missed: readonly string[] | 'unknown'
+  /** Moves the position behind the missed messages. Call it once they have been delivered. */
+  done(): void
 }
 
 /** Number of log entries that are read at once. */

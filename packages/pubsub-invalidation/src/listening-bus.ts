@@ -247,7 +247,8 @@ export class ListeningBus implements InvalidationBus {
 
   async #onLive(): Promise<void> {
     const gap = this.#gap
-    const missed = (await this.#options.log?.catchUp()) ?? 'unknown'
+    const caughtUp = await this.#options.log?.catchUp()
+    const missed = caughtUp?.missed ?? 'unknown'
     const slices = new Slices()
     if (missed !== 'unknown')
       for (const payload of missed) {
@@ -256,6 +257,7 @@ export class ListeningBus implements InvalidationBus {
         this.#deliverMissed(payload)
       }
     if (this.#isOver(gap)) return
+    caughtUp?.done()
     this.#listens = true
     // Near caches must drop their entries before they may answer, so the listeners come first.
     this.#listeners.notify('live', missed !== 'unknown')
