@@ -4,7 +4,11 @@ import type { Deadline } from '../../util/deadlines.js'
 import type { Handle } from '../../util/swap-list.js'
 import type { Script } from '../script.js'
 import { Deferred } from './batched-command.js'
-import type { KeyQueue } from './key-order.js'
+
+/** What is told that a call was answered, or that it is known that no reply will arrive. */
+export interface CallQueue {
+  answered(call: Call, error?: CacheError): void
+}
 
 /** One call of a script, from its request to its reply. */
 export class Call extends Deferred<unknown> {
@@ -14,7 +18,7 @@ export class Call extends Deferred<unknown> {
   /** How long its caller waits, in ms. */
   readonly timeout: number
   /** The calls of its first key, if they are kept in order. */
-  queue: KeyQueue | undefined = undefined
+  queue: CallQueue | undefined = undefined
   /** The deadline of a call that waits for an earlier one. */
   deadline: Handle<Deadline> | undefined = undefined
 

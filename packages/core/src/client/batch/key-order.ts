@@ -1,6 +1,6 @@
 import { Deadlines } from '../../util/deadlines.js'
 import { CommandTimeoutError, ConnectionError, type CacheError } from '../../errors.js'
-import type { Call } from './call.js'
+import type { Call, CallQueue } from './call.js'
 
 /**
  * Keeps the calls of one key in the order in which they were made.
@@ -102,7 +102,7 @@ export class KeyOrder {
  * The calls of one key. The table of a map may keep it for longer than its calls (see
  * `ShortLivedMap`), so it forgets them as soon as they are answered.
  */
-export class KeyQueue {
+class KeyQueue implements CallQueue {
   readonly #order: KeyOrder
   /** The number of calls that were sent and not answered. */
   unanswered = 0
