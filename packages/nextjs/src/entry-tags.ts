@@ -16,7 +16,7 @@ export function tagsOfResponse(nextKey: string, data: any): string[] {
   const tags = listed.map((tag) => tag.trim()).filter((tag) => tag !== '')
   // Pages of the Pages Router have no tags, but `revalidatePath` names their paths.
   const isAppRouter = data?.kind === 'APP_PAGE' || data?.kind === 'APP_ROUTE'
-  if (tags.length === 0 && !isAppRouter) tags.push(PATH_TAG + pathOf(nextKey))
+  if (tags.length === 0 && !isAppRouter) tags.push(PATH_TAG + encodeTag(pathOf(nextKey)))
   return [...new Set(tags)]
 }
 

@@ -150,6 +150,11 @@ describe.each(clientNames)('createIncrementalCacheHandler on %s', (name) => {
         expect(await one().get(key, forPages)).toBeNull()
       }
     }
+    // Next.js decodes the path in a key, and encodes the path of a revalidation.
+    const key = '/route-cache/PAGES/0a1b/$/blog/ü 1'
+    await one().set(key, legacy, stored)
+    await other().revalidateTag('_N_T_/blog/%C3%BC 1')
+    expect(await one().get(key, forPages)).toBeNull()
   })
 
   it('a page that was rendered before an invalidation is not stored', async () => {
