@@ -55,7 +55,7 @@ export class Tags {
   /** Makes the entries of tags expired; with `durations`, stale now and expired later. */
   async revalidate(tags: readonly string[], durations?: Durations): Promise<void> {
     const { entries } = this.#client
-    const expireIn = durations ? expireArgument(durations.expire) : ''
+    const expireIn = durations ? expireArgument(durations.expire) : NOW
     // Each of them is tried, although one fails.
     const results = await mapAtOnce([...new Set(tags)], entries.atOnce, (tag) =>
       this.#client.run(revalidateTagScript, [this.#keyOf(tag)], [String(this.#ttl), expireIn]).then(
@@ -76,7 +76,10 @@ const READABLE = /^[\x20-\x7e]{1,256}$/
 /** Seconds beyond this are as good as never. */
 const FOREVER = 4_000_000_000
 
+/** The entries expire at once, and stay expired if the clock of Redis is set back. */
+const NOW = ''
+
 function expireArgument(seconds: number | undefined): string {
   if (seconds === undefined || !(seconds < FOREVER)) return '-'
-  return String(Math.max(0, Math.round(seconds * 1_000_000)))
+  return seconds > 0 ? String(Math.round(seconds * 1_000_000)) : NOW
 }

@@ -109,6 +109,20 @@ describe('tags', () => {
     }
   })
 
+  it.runIf(canSetClock())('what expired at once stays expired if the clock is set back', async () => {
+    const { server, client } = await start({ clock: true })
+    const one = new UseCacheInstance({ client: client() })
+    for (const durations of [undefined, { expire: 0 }, { expire: -1 }]) {
+      await one.set('key', 'old', { tags: ['a'] })
+      await one.handler.updateTags(['a'], durations)
+      expect(await one.get('key')).toBeUndefined()
+      await server.setClock(-60_000)
+      expect(await one.get('key')).toBeUndefined()
+      await server.setClock(0)
+      await server.cli('FLUSHALL')
+    }
+  })
+
   it('works on a Cluster, where tags and entries are on different nodes', async () => {
     const cluster = await startRedisCluster()
     stops.push(() => cluster.stop())
