@@ -116,9 +116,13 @@ describe.each(clientNames)('createIncrementalCacheHandler on %s', (name) => {
     expect(await other().get('hash', forData)).toBeNull()
   })
 
-  it.each(['a', '_N_T_/p'])('revalidateTag(%s) holds on every instance for pages', async (tag) => {
+  it.each([
+    'a',
+    ' a ',
+    '_N_T_/p',
+  ])('revalidateTag(%s) holds on every instance for pages', async (tag) => {
     for (let i = 0; i < 10; i++) {
-      await render(one, `page ${i}`, ['a', '_N_T_/layout', '_N_T_/p'])
+      await render(one, `page ${i}`, ['a', ' a ', '_N_T_/layout', '_N_T_/p'])
       expect(await look(other)).toEqual({ html: `page ${i}`, isStale: false, isExpired: false })
       await (i % 2 ? one : other)().revalidateTag(tag)
       expect(await look(one)).toBeNull()
