@@ -57,7 +57,7 @@ export class Tags {
     const { entries } = this.#client
     const expireIn = durations ? expireArgument(durations.expire) : NOW
     // Each of them is tried, although one fails.
-    const results = await mapAtOnce([...new Set(tags)], entries.atOnce, (tag) =>
+    const results = await mapAtOnce([...new Set(tags.flatMap(withParts))], entries.atOnce, (tag) =>
       this.#client.run(revalidateTagScript, [this.#keyOf(tag)], [String(this.#ttl), expireIn]).then(
         () => undefined,
         (error: unknown) => ({ error }),
@@ -72,6 +72,11 @@ export class Tags {
 const SPARE = 60_000
 
 const READABLE = /^[\x20-\x7e]{1,256}$/
+
+/** Next.js lists the tags of a page with commas between them, so the page has parts of this tag. */
+function withParts(tag: string): string[] {
+  return tag.includes(',') ? [tag, ...tag.split(',').filter((part) => part !== '')] : [tag]
+}
 
 /** Seconds beyond this are as good as never. */
 const FOREVER = 4_000_000_000
