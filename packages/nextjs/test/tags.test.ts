@@ -109,7 +109,7 @@ describe('tags', () => {
     }
   })
 
-  it.runIf(canSetClock())('what expired at once stays expired if the clock is set back', async () => {
+  it.runIf(canSetClock())('expired entries stay expired if the clock is set back', async () => {
     const { server, client } = await start({ clock: true })
     const one = new UseCacheInstance({ client: client() })
     for (const durations of [undefined, { expire: 0 }, { expire: -1 }]) {
