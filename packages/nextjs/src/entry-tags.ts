@@ -13,10 +13,10 @@ const TAGS_HEADER = 'x-next-cache-tags'
 export function tagsOfResponse(nextKey: string, data: any): string[] {
   const header: unknown = data?.headers?.[TAGS_HEADER]
   const listed = [header ?? []].flat().flatMap((value) => String(value).split(','))
-  const tags = listed.map((tag) => tag.trim()).filter((tag) => tag !== '')
+  const tags = listed.filter((tag) => tag !== '')
   // Pages of the Pages Router have no tags, but `revalidatePath` names their paths.
   const isAppRouter = data?.kind === 'APP_PAGE' || data?.kind === 'APP_ROUTE'
-  if (tags.length === 0 && !isAppRouter) tags.push(PATH_TAG + pathOf(nextKey))
+  if (tags.length === 0 && !isAppRouter) tags.push(PATH_TAG + encodeTag(pathOf(nextKey)))
   return [...new Set(tags)]
 }
 

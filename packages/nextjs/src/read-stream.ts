@@ -21,9 +21,15 @@ export async function readStream(
     const error = new CacheError(`An entry has more than maxValueBytes (${maxBytes}).`, {
       code: 'VALUE_TOO_LARGE',
     })
-    await reader.cancel(error)
+    reader.releaseLock()
+    discard(stream, error)
     throw error
   }
+}
+
+/** Cancels a stream. Nobody waits for it: a branch of `tee` waits until the other is cancelled. */
+export function discard(stream: ReadableStream<Uint8Array>, reason?: unknown): void {
+  stream.cancel(reason).catch(() => undefined)
 }
 
 /** Returns a new stream of the bytes. */

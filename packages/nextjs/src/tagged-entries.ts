@@ -19,7 +19,7 @@ export interface Found<V> {
   readonly sinceLoad: number
   /** How long ago it was stored, in ms, by the clock of Redis. */
   readonly sinceStored: number
-  /** Whether a tag says that it is stale. Its lifetime is the caller's business. */
+  /** Whether a tag, or the clock, says that it is stale. Its lifetime is the caller's business. */
   readonly isStale: boolean
 }
 
@@ -126,7 +126,8 @@ export class TaggedEntries<V> {
         value: entry!.value,
         sinceLoad: Math.max(0, (time - stamp.loadedAt) / 1_000) + performance.now() - asked,
         sinceStored: Math.max(0, (time - stamp.storedAt) / 1_000),
-        isStale: freshness === 'stale',
+        // If the clock was set back, nobody knows how old the entry is.
+        isStale: freshness === 'stale' || stamp.storedAt > time,
       },
       clock,
     }

@@ -55,9 +55,9 @@ export class Tags {
   /** Makes the entries of tags expired; with `durations`, stale now and expired later. */
   async revalidate(tags: readonly string[], durations?: Durations): Promise<void> {
     const { entries } = this.#client
-    const expireIn = durations ? expireArgument(durations.expire) : ''
+    const expireIn = durations ? expireArgument(durations.expire) : NOW
     // Each of them is tried, although one fails.
-    const results = await mapAtOnce([...new Set(tags)], entries.atOnce, (tag) =>
+    const results = await mapAtOnce([...new Set(tags.flatMap(withParts))], entries.atOnce, (tag) =>
       this.#client.run(revalidateTagScript, [this.#keyOf(tag)], [String(this.#ttl), expireIn]).then(
         () => undefined,
         (error: unknown) => ({ error }),
@@ -73,10 +73,18 @@ const SPARE = 60_000
 
 const READABLE = /^[\x20-\x7e]{1,256}$/
 
+/** Next.js lists the tags of a page with commas between them, so the page has parts of this tag. */
+function withParts(tag: string): string[] {
+  return tag.includes(',') ? [tag, ...tag.split(',').filter((part) => part !== '')] : [tag]
+}
+
 /** Seconds beyond this are as good as never. */
 const FOREVER = 4_000_000_000
 
+/** The entries expire at once, and stay expired if the clock of Redis is set back. */
+const NOW = ''
+
 function expireArgument(seconds: number | undefined): string {
   if (seconds === undefined || !(seconds < FOREVER)) return '-'
-  return String(Math.max(0, Math.round(seconds * 1_000_000)))
+  return seconds > 0 ? String(Math.round(seconds * 1_000_000)) : NOW
 }

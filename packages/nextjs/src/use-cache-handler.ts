@@ -4,7 +4,7 @@ import { createEntryKeys } from './keys.js'
 import { LoadStarts } from './load-starts.js'
 import type { RevalidateDurations, UseCacheEntry, UseCacheHandler } from './next-types.js'
 import { useCacheHandlerOptions, type UseCacheHandlerOptions } from './options.js'
-import { readStream, streamOf } from './read-stream.js'
+import { discard, readStream, streamOf } from './read-stream.js'
 import { isBuilding, resolveClient, resolveDeploymentId } from './runtime.js'
 import { TaggedEntries } from './tagged-entries.js'
 import { Tags } from './tags.js'
@@ -112,7 +112,7 @@ class RedisUseCacheHandler implements UseCacheHandler {
       const entry = await pendingEntry
       const { value, tags, stale, expire, revalidate, timestamp } = entry
       if (isBuilding() || expire <= 0) {
-        await value.cancel()
+        discard(value)
         return
       }
       const bytes = await readStream(value, this.#options.maxValueBytes)

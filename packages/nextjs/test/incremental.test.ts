@@ -116,15 +116,18 @@ describe.each(clientNames)('createIncrementalCacheHandler on %s', (name) => {
     expect(await other().get('hash', forData)).toBeNull()
   })
 
-  it.each(['a', '_N_T_/p'])('revalidateTag(%s) holds on every instance for pages', async (tag) => {
-    for (let i = 0; i < 10; i++) {
-      await render(one, `page ${i}`, ['a', '_N_T_/layout', '_N_T_/p'])
-      expect(await look(other)).toEqual({ html: `page ${i}`, isStale: false, isExpired: false })
-      await (i % 2 ? one : other)().revalidateTag(tag)
-      expect(await look(one)).toBeNull()
-      expect(await look(other)).toBeNull()
-    }
-  })
+  it.each(['a', ' a ', 'x,y', '_N_T_/p', '_N_T_/p,2'])(
+    'revalidateTag(%s) holds on every instance for pages',
+    async (tag) => {
+      for (let i = 0; i < 10; i++) {
+        await render(one, `page ${i}`, ['a', ' a ', 'x,y', '_N_T_/p,2', '_N_T_/p'])
+        expect(await look(other)).toEqual({ html: `page ${i}`, isStale: false, isExpired: false })
+        await (i % 2 ? one : other)().revalidateTag(tag)
+        expect(await look(one)).toBeNull()
+        expect(await look(other)).toBeNull()
+      }
+    },
+  )
 
   it('revalidatePath holds for route handlers and for the Pages Router', async () => {
     const route = {
@@ -150,6 +153,11 @@ describe.each(clientNames)('createIncrementalCacheHandler on %s', (name) => {
         expect(await one().get(key, forPages)).toBeNull()
       }
     }
+    // Next.js decodes the path in a key, and encodes the path of a revalidation.
+    const key = '/route-cache/PAGES/0a1b/$/blog/ü 1'
+    await one().set(key, legacy, stored)
+    await other().revalidateTag('_N_T_/blog/%C3%BC 1')
+    expect(await one().get(key, forPages)).toBeNull()
   })
 
   it('a page that was rendered before an invalidation is not stored', async () => {

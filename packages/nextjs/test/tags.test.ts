@@ -109,6 +109,34 @@ describe('tags', () => {
     }
   })
 
+  it.runIf(canSetClock())('expired entries stay expired if the clock is set back', async () => {
+    const { server, client } = await start({ clock: true })
+    const one = new UseCacheInstance({ client: client() })
+    for (const durations of [undefined, { expire: 0 }, { expire: -1 }]) {
+      await one.set('key', 'old', { tags: ['a'] })
+      await one.handler.updateTags(['a'], durations)
+      expect(await one.get('key')).toBeUndefined()
+      await server.setClock(-60_000)
+      expect(await one.get('key')).toBeUndefined()
+      await server.setClock(0)
+      await server.cli('FLUSHALL')
+    }
+  })
+
+  it.runIf(canSetClock())('an entry of unknown age is stale', async () => {
+    const { server, client } = await start({ clock: true })
+    const one = new UseCacheInstance({ client: client() })
+    const pages = incrementalInstance({ client: client() })
+    await one.set('key', 'old')
+    await pages().set('/p', page('old'), { cacheControl: lifetime })
+    await server.setClock(-24 * HOUR * 1_000)
+    expect(await one.look('key')).toEqual({ text: 'old', isStale: true })
+    const stale = (await pages().get('/p', { kind: 'APP_PAGE', isFallback: false }))!
+    expect(now() - stale.lastModified).toBeGreaterThan(1_000)
+    await one.set('key', 'new')
+    expect(await one.look('key')).toEqual({ text: 'new', isStale: false })
+  })
+
   it('works on a Cluster, where tags and entries are on different nodes', async () => {
     const cluster = await startRedisCluster()
     stops.push(() => cluster.stop())

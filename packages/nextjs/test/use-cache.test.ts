@@ -77,6 +77,24 @@ describe.each(clientNames)('createUseCacheHandler on %s', (name) => {
     expect((await server.cli('DBSIZE')).trim()).toBe('0')
   })
 
+  it('does not wait for the other branch of a stream', async () => {
+    const client = clients.create(name, server.url)
+    const small = new UseCacheInstance({ client, maxValueBytes: '1kb' })
+    for (const [expire, unit] of [
+      [0, 10],
+      [HOUR, 2_000],
+    ] as const) {
+      const endless = new ReadableStream<Uint8Array>({
+        pull: (controller) => controller.enqueue(new Uint8Array(unit)),
+      })
+      const [value, kept] = endless.tee()
+      const stored = small.handler.set('key', Promise.resolve(entryOf('', { value, expire })))
+      const got = Promise.all([stored, small.get('key')])
+      expect(await Promise.race([got, sleep(5_000, 'hangs')])).not.toBe('hangs')
+      await kept.cancel()
+    }
+  })
+
   it('stores no entry above maxValueBytes', async () => {
     const client = clients.create(name, server.url)
     const small = new UseCacheInstance({ client, maxValueBytes: '1kb' })
