@@ -162,6 +162,42 @@ onEveryDriver(({ newClient, ask }) => {
       await late.client.close()
     })
 
+    it('is held although the message comes before the reply that it is busy', async () => {
+      const locks = create(newClient())
+      const late = newClientWithLateMessages()
+      let reply = Promise.resolve()
+      const run: CacheClient['run'] = async (script, ...rest) => {
+        const result = await late.client.run(script, ...rest)
+        await reply
+        return result
+      }
+      const quiet = withoutReplies({ ...late.client, run }, `${SCRIPTS[kind]} acquire`)
+      const others = create(quiet.client)
+      const first = await locks.acquire({ ttl: '1m' })
+      const subscriber = others.acquire()
+      await late.subscribed()
+      await first.release()
+      await (await subscriber).release()
+      await vi.waitFor(() => expect(late.held).toHaveLength(1))
+      late.deliver()
+
+      const lock = await locks.acquire({ ttl: '1m' })
+      let sendReply!: () => void
+      reply = new Promise((resolve) => (sendReply = resolve))
+      const waiting = others.acquire({ wait: '5s' })
+      await waitersOf(locks, 1)
+      await lock.release()
+      await vi.waitFor(() => expect(late.held).toHaveLength(1))
+      late.deliver()
+      quiet.silent = true
+      sendReply()
+      const next = await waiting
+      expect(next.fence).toBeGreaterThan(lock.fence)
+      expect(await next.release()).toBe(true)
+      await others[Symbol.asyncDispose]()
+      await late.client.close()
+    })
+
     it('is not held because of a message that comes after it has ended', async () => {
       const locks = create(newRemoteClient())
       const late = newClientWithLateMessages()
