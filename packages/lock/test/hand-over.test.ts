@@ -46,7 +46,7 @@ const KINDS = Object.keys(kinds) as (keyof typeof kinds)[]
 const KEYS = { lock: 'shop:lock:x', permit: 'shop:semaphore:x', 'write lock': 'shop:rwlock:x' }
 const SCRIPTS = { lock: 'lock', permit: 'permit', 'write lock': 'permit' }
 
-onEveryDriver(({ newClient, ask }) => {
+onEveryDriver(({ newClient, ask, keys }) => {
   /** A client whose messages are held back until `deliver`. */
   const newClientWithLateMessages = () => {
     const { driver } = newClient()
@@ -228,6 +228,30 @@ onEveryDriver(({ newClient, ask }) => {
       expect(await next.release()).toBe(true)
       await late.client.close()
     }, 30_000)
+  })
+
+  it('a permit that was handed over has a fence, although its details were lost', async () => {
+    await using semaphore = createSemaphore({ client: newRemoteClient(), name: 'x', permits: 1 })
+    const late = newClientWithLateMessages()
+    await using others = createSemaphore({ client: late.client, name: 'x', permits: 1 })
+    const permit = await semaphore.acquire()
+    const waiting = others.acquire()
+    await vi.waitFor(async () => expect((await semaphore.inspect()).waiting).toBe(1), {
+      timeout: 10_000,
+    })
+    await permit.release()
+    await ask(
+      'DEL',
+      (await keys()).find((key) => key.endsWith(':held'))!,
+    )
+    const next = await waiting
+    expect(next.fence).toBeGreaterThan(permit.fence)
+    await next.release()
+    const last = await semaphore.acquire()
+    expect(last.fence).toBeGreaterThan(next.fence)
+    await last.release()
+    await others.close()
+    await late.client.close()
   })
 
   it('inspect shows the waiter as the holder of a lock right after its release', async () => {
