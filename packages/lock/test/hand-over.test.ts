@@ -46,7 +46,7 @@ const KINDS = Object.keys(kinds) as (keyof typeof kinds)[]
 const KEYS = { lock: 'shop:lock:x', permit: 'shop:semaphore:x', 'write lock': 'shop:rwlock:x' }
 const SCRIPTS = { lock: 'lock', permit: 'permit', 'write lock': 'permit' }
 
-onEveryDriver(({ newClient, ask }) => {
+onEveryDriver(({ newClient, ask, keys }) => {
   /** A client whose messages are held back until `deliver`. */
   const newClientWithLateMessages = () => {
     const { driver } = newClient()
@@ -162,6 +162,42 @@ onEveryDriver(({ newClient, ask }) => {
       await late.client.close()
     })
 
+    it('is held although the message comes before the reply that it is busy', async () => {
+      const locks = create(newClient())
+      const late = newClientWithLateMessages()
+      let reply = Promise.resolve()
+      const run: CacheClient['run'] = async (script, ...rest) => {
+        const result = await late.client.run(script, ...rest)
+        await reply
+        return result
+      }
+      const quiet = withoutReplies({ ...late.client, run }, `${SCRIPTS[kind]} acquire`)
+      const others = create(quiet.client)
+      const first = await locks.acquire({ ttl: '1m' })
+      const subscriber = others.acquire()
+      await late.subscribed()
+      await first.release()
+      await (await subscriber).release()
+      await vi.waitFor(() => expect(late.held).toHaveLength(1))
+      late.deliver()
+
+      const lock = await locks.acquire({ ttl: '1m' })
+      let sendReply!: () => void
+      reply = new Promise((resolve) => (sendReply = resolve))
+      const waiting = others.acquire({ wait: '5s' })
+      await waitersOf(locks, 1)
+      await lock.release()
+      await vi.waitFor(() => expect(late.held).toHaveLength(1))
+      late.deliver()
+      quiet.silent = true
+      sendReply()
+      const next = await waiting
+      expect(next.fence).toBeGreaterThan(lock.fence)
+      expect(await next.release()).toBe(true)
+      await others[Symbol.asyncDispose]()
+      await late.client.close()
+    })
+
     it('is not held because of a message that comes after it has ended', async () => {
       const locks = create(newRemoteClient())
       const late = newClientWithLateMessages()
@@ -192,6 +228,30 @@ onEveryDriver(({ newClient, ask }) => {
       expect(await next.release()).toBe(true)
       await late.client.close()
     }, 30_000)
+  })
+
+  it('a permit that was handed over has a fence, although its details were lost', async () => {
+    await using semaphore = createSemaphore({ client: newRemoteClient(), name: 'x', permits: 1 })
+    const late = newClientWithLateMessages()
+    await using others = createSemaphore({ client: late.client, name: 'x', permits: 1 })
+    const permit = await semaphore.acquire()
+    const waiting = others.acquire()
+    await vi.waitFor(async () => expect((await semaphore.inspect()).waiting).toBe(1), {
+      timeout: 10_000,
+    })
+    await permit.release()
+    await ask(
+      'DEL',
+      (await keys()).find((key) => key.endsWith(':held'))!,
+    )
+    const next = await waiting
+    expect(next.fence).toBeGreaterThan(permit.fence)
+    await next.release()
+    const last = await semaphore.acquire()
+    expect(last.fence).toBeGreaterThan(next.fence)
+    await last.release()
+    await others.close()
+    await late.client.close()
   })
 
   it('inspect shows the waiter as the holder of a lock right after its release', async () => {

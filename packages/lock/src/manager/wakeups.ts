@@ -16,6 +16,8 @@ export class Wakeups {
   readonly #client: CacheClient
   readonly #channelId = createToken()
   readonly #waiters = new Map<string, Wake>()
+  /** The last messages that nobody listened to, by token. */
+  readonly #unheard = new Map<string, string>()
   #tokenCount = 0
   #subscription: Promise<Subscription | undefined> | undefined
   #pollTimer: NodeJS.Timeout | undefined
@@ -35,12 +37,15 @@ export class Wakeups {
   }
 
   /**
-   * Calls `wake` on each poll, and with the fence when a lock was handed over to the token. Returns
-   * a function that stops it.
+   * Calls `wake` on each poll, and with the fence when a lock was handed over to the token, even if
+   * the message came before this call: it may overtake the reply that tells the waiter to wait,
+   * which comes by another connection. Returns a function that stops it.
    */
   listen(token: string, wake: Wake): () => void {
     this.#waiters.set(token, wake)
     waiters.set(token, wake)
+    const unheard = this.#unheard.get(token)
+    if (unheard !== undefined) this.#receive(unheard)
     this.#subscribe()
     this.#pollTimer ??= setInterval(() => this.#wakeAll(), POLL_INTERVAL)
     return () => {
@@ -61,7 +66,7 @@ export class Wakeups {
   #subscribe(): void {
     this.#subscription ??= this.#client.driver
       .subscribe([this.channelPrefix + this.#channelId], {
-        message: (_, message) => deliver(message),
+        message: (_, message) => this.#receive(message),
         gap: () => undefined,
         live: () => this.#wakeAll(),
       })
@@ -74,6 +79,14 @@ export class Wakeups {
         this.#subscription = undefined
         return undefined
       })
+  }
+
+  #receive(message: string): void {
+    const token = tokenOf(message)
+    this.#unheard.delete(token)
+    if (deliver(message)) return
+    this.#unheard.set(token, message)
+    if (this.#unheard.size > MAX_UNHEARD) this.#unheard.delete(this.#unheard.keys().next().value!)
   }
 
   /** Wakes all waiters in one tick, so that their requests are sent together. */
@@ -91,8 +104,18 @@ const waiters = new Map<string, Wake>()
 /**
  * Wakes the waiter that a message `token fence` is for, if it is in this process. A release knows
  * the messages that its script published, so waiters in the same process need not wait for them.
+ * Returns whether the waiter was there.
  */
-export function deliver(message: string): void {
-  const [token, fence] = message.split(' ', 2) as [string, string?]
-  waiters.get(token)?.(Number(fence) || undefined)
+export function deliver(message: string): boolean {
+  const token = tokenOf(message)
+  const wake = waiters.get(token)
+  wake?.(Number(message.slice(token.length + 1)) || undefined)
+  return wake !== undefined
 }
+
+function tokenOf(message: string): string {
+  return message.split(' ', 1)[0]!
+}
+
+/** The waiter of a message need not be there: it may have got the lock in another way. */
+const MAX_UNHEARD = 1_000

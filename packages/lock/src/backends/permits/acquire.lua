@@ -11,7 +11,7 @@
 -- - the fence
 -- - {fence, ms that the permit has left}, if it was handed over to the token
 -- - {ms until a retry may help, ticket, a number that is at least every fence so far}
--- cost: O(log n) in the number of holders and waiters
+-- cost: O(log n) in the number of holders and waiters, for each permit that is handed over
 
 local token, ttl, permits = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4])
 local stored = command('MGET', KEYS[2], KEYS[3])
@@ -20,7 +20,10 @@ local count = command('ZCARD', KEYS[1])
 if count > 0 then
   count = count - removeExpired(KEYS[1], KEYS[5])
   local left, fence, handedOver = extendPermit(KEYS[1], KEYS[5], token, ARGV[2], ttl, true)
-  if left then return handedOver and {fence, left} or fence end
+  if left then
+    if fence == '0' then fence = nextFence(KEYS[2], stored[1]) end -- its details were lost
+    return handedOver and {fence, left} or fence
+  end
 end
 
 local waiter = token .. ' ' .. ARGV[3] .. ' ' .. ARGV[4]

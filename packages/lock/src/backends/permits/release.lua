@@ -6,7 +6,7 @@
 -- ARGV[1] token  ARGV[2] its ttl in ms  ARGV[3] permits  ARGV[4] prefix of the waiters' channels
 -- returns {1 if the permit was released, else 0, messages to those who got a permit}, or a number
 -- if it is repeated
--- cost: O(log n) in the number of holders and waiters
+-- cost: O(log n) in the number of holders and waiters, for each permit that is handed over
 
 removeExpired(KEYS[1], KEYS[5])
 local released = removeHolder(KEYS[1], KEYS[5], ARGV[1])
