@@ -147,7 +147,9 @@ export class Engine {
     { model, operation, args, dataPath, models, execute }: CachedQuery,
     { ttl, tags, autoInvalidate, variant }: ReadChoice,
   ): Promise<unknown> {
-    const key = argsKey(this.#Prisma, [variant, model, operation, dataPath, args])
+    // A read joins one with the same key that is under way: its groups have to be the same too.
+    const query = [variant, model, operation, dataPath, args, autoInvalidate, tags]
+    const key = argsKey(this.#Prisma, query)
     if (key === undefined) return execute()
     const groups = [...(autoInvalidate ? this.groupsOf(models) : []), ...this.#groupsOfTags(tags)]
     const result = await this.results.get({ key, groups, ttl, execute })
