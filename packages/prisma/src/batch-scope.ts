@@ -6,6 +6,7 @@ export class BatchScope {
   readonly #running = new Set<Promise<unknown>>()
   readonly #ended: Promise<never>
   #end!: (error: unknown) => void
+  #hasEnded = false
 
   constructor() {
     this.#ended = new Promise((_, reject) => {
@@ -19,11 +20,18 @@ export class BatchScope {
     return Promise.race([operation(), this.#ended])
   }
 
-  /** Keeps the transaction from ending until a write has told Redis its end. */
+  /**
+   * Keeps the transaction from ending until a write has told Redis its end. If the transaction has
+   * failed, the write never settles: Prisma may not be waiting for it, and then nobody would handle
+   * its error.
+   */
   async track<R>(write: Promise<R>): Promise<R> {
     this.#running.add(write)
     try {
       return await write
+    } catch (error) {
+      if (this.#hasEnded) return await new Promise<never>(() => undefined)
+      throw error
     } finally {
       this.#running.delete(write)
     }
@@ -31,6 +39,7 @@ export class BatchScope {
 
   /** Ends the operations that Prisma will not send. */
   async end(error: unknown): Promise<void> {
+    this.#hasEnded = true
     this.#end(error)
     await Promise.allSettled(this.#running)
   }
