@@ -147,8 +147,8 @@ export class Models {
   }
 
   /**
-   * Returns the fields of the type of a relation that belong to it: `Post.author`. Relations between
-   * other models may have the same name.
+   * Returns the fields of the type of a relation that belong to it: `Post.author`. Relations
+   * between other models may have the same name.
    */
   #sidesOf(model: string, { type, relationName }: Field): string[] {
     return this.relationsOf(type)
