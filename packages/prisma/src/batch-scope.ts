@@ -25,12 +25,14 @@ export class BatchScope {
    * failed, the write never settles: Prisma may not be waiting for it, and then nobody would handle
    * its error.
    */
-  async track<R>(write: Promise<R>): Promise<R> {
+  async track<R>(begin: () => Promise<R>): Promise<R> {
+    if (this.#hasEnded) return never()
+    const write = begin()
     this.#running.add(write)
     try {
       return await write
     } catch (error) {
-      if (this.#hasEnded) return await new Promise<never>(() => undefined)
+      if (this.#hasEnded) return await never()
       throw error
     } finally {
       this.#running.delete(write)
@@ -43,4 +45,8 @@ export class BatchScope {
     this.#end(error)
     await Promise.allSettled(this.#running)
   }
+}
+
+function never(): Promise<never> {
+  return new Promise(() => undefined)
 }
