@@ -16,6 +16,8 @@ export function argsKey(Prisma: PrismaNamespace, parts: readonly unknown[]): str
 /** Encodes an argument so that different ones have different texts. */
 function encode(Prisma: PrismaNamespace, value: unknown): string {
   switch (typeof value) {
+    case 'undefined':
+      return 'undefined' // Prisma refuses it with strictUndefinedChecks.
     case 'string':
       return JSON.stringify(value)
     case 'number':
@@ -35,9 +37,9 @@ function encodeObject(Prisma: PrismaNamespace, value: object): string {
   if (Array.isArray(value)) return `[${value.map((item) => encode(Prisma, item)).join()}]`
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype === Object.prototype || prototype === null) {
-    const members = Object.entries(value)
-      .filter(([, member]) => member !== undefined)
-      .map(([name, member]) => `${JSON.stringify(name)}:${encode(Prisma, member)}`)
+    const members = Object.entries(value).map(
+      ([name, member]) => `${JSON.stringify(name)}:${encode(Prisma, member)}`,
+    )
     return `{${members.join()}}`
   }
   if (value instanceof Date) return `date(${value.getTime()})`

@@ -23,6 +23,11 @@ export interface PrismaInternals {
   ): Promise<void>
   readonly _runtimeDataModel: DataModel
   readonly _globalOmit?: unknown
+  /** The extensions of a client. Each client that is extended has an object of its own. */
+  readonly _extensions: {
+    /** Returns the fields that result extensions compute, and the columns that they need. */
+    getAllComputedFields(model: string): object | undefined
+  }
   readonly _engineConfig: {
     readonly inlineSchema: string
     readonly transactionOptions?: { readonly timeout?: number }
@@ -48,6 +53,7 @@ export function internalsOf(client: unknown): PrismaInternals {
     typeof parts.$extends !== 'function' ||
     typeof parts._createPrismaPromise !== 'function' ||
     typeof parts._runtimeDataModel?.models !== 'object' ||
+    typeof parts._extensions?.getAllComputedFields !== 'function' ||
     typeof parts._engineConfig?.inlineSchema !== 'string'
   )
     throw new UsageError(

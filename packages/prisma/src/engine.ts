@@ -10,9 +10,10 @@ import { argsKey } from './args-key.js'
 import type { PrismaInternals } from './client-internals.js'
 import { Models } from './models.js'
 import { readPrismaCacheOptions } from './options.js'
-import { checkTags, type CheckedReadOptions } from './read-options.js'
+import { checkTags } from './read-options.js'
 import type { Changed, PrismaCacheOptions, PrismaNamespace } from './types.js'
 import { restored, storable } from './values.js'
+import type { ReadChoice } from './with-cache.js'
 
 /** A query whose result is cached. */
 export interface CachedQuery {
@@ -21,8 +22,6 @@ export interface CachedQuery {
   readonly args: object
   /** Where the fluent API finds its result in that of the query. */
   readonly dataPath: readonly string[]
-  /** What else the result depends on: the models, and what the client omits. */
-  readonly variant: string
   /** The models whose writes make the result invalid. */
   readonly models: readonly string[]
   readonly execute: () => Promise<unknown>
@@ -145,10 +144,12 @@ export class Engine {
 
   /** Returns the result of a query, from the cache or from the database. */
   async read(
-    { model, operation, args, dataPath, variant, models, execute }: CachedQuery,
-    { ttl, tags, autoInvalidate }: CheckedReadOptions,
+    { model, operation, args, dataPath, models, execute }: CachedQuery,
+    { ttl, tags, autoInvalidate, variant }: ReadChoice,
   ): Promise<unknown> {
-    const key = argsKey(this.#Prisma, [variant, model, operation, dataPath, args])
+    // A read joins one with the same key that is under way: its groups have to be the same too.
+    const query = [variant, model, operation, dataPath, args, autoInvalidate, tags]
+    const key = argsKey(this.#Prisma, query)
     if (key === undefined) return execute()
     const groups = [...(autoInvalidate ? this.groupsOf(models) : []), ...this.#groupsOfTags(tags)]
     const result = await this.results.get({ key, groups, ttl, execute })

@@ -29,9 +29,9 @@ export type Changes = Map<string, ModelChange>
 export class Models {
   readonly #fields = new Map<string, ReadonlyMap<string, Field>>()
   readonly #keys = new Map<string, ForeignKey[]>()
-  /** The fields of the foreign keys of a relation, by its name. */
+  /** The fields of the foreign key of a relation, by each field that is a side of it. */
   readonly #columns = new Map<string, readonly string[]>()
-  readonly #dependents: Readonly<Record<string, readonly string[]>>
+  readonly #dependents: ReadonlyMap<string, readonly string[]>
 
   /** @throws {InvalidOptionError} if `dependents` names a model that does not exist. */
   constructor(
@@ -44,7 +44,7 @@ export class Models {
     this.#addForeignKeys(schema)
     for (const [name, others] of Object.entries(dependents))
       this.#refuseUnknown([name, ...others], `dependents.${name}`)
-    this.#dependents = dependents
+    this.#dependents = new Map(Object.entries(dependents))
   }
 
   /** Returns whether there is a model of this name. */
@@ -66,8 +66,8 @@ export class Models {
    * Returns the fields that have the foreign key of a relation: none if it has a table of its own,
    * and `undefined` if they are not known.
    */
-  columnsOf({ relationName }: Field): readonly string[] | undefined {
-    return this.#columns.get(relationName ?? '')
+  columnsOf(model: string, { name }: Field): readonly string[] | undefined {
+    return this.#columns.get(`${model}.${name}`)
   }
 
   /**
@@ -98,7 +98,7 @@ export class Models {
         const passedOn = passOn(key, merged)
         if (passedOn) pending.push([key.child, passedOn])
       }
-      for (const other of this.#dependents[model] ?? []) pending.push([other, anyChange()])
+      for (const other of this.#dependents.get(model) ?? []) pending.push([other, anyChange()])
     }
     return [...all.keys()]
   }
@@ -108,9 +108,11 @@ export class Models {
     for (const [child, fields] of this.#fields) {
       for (const field of fields.values()) {
         if (!isRelation(field)) continue
-        const parsed = keys.get(`${child}.${field.name}`)
+        const side = `${child}.${field.name}`
+        const parsed = keys.get(side)
         if (parsed) {
-          this.#columns.set(field.relationName!, parsed.fields)
+          for (const name of [side, ...this.#sidesOf(child, field)])
+            this.#columns.set(name, parsed.fields)
           this.#addKey(field.type, {
             child,
             fields: parsed.fields,
@@ -119,8 +121,8 @@ export class Models {
             onUpdate: parsed.onUpdate in UNCHANGED ? 'nothing' : 'update',
           })
         } else if (this.#isManyToMany(child, field, lists)) {
-          this.#columns.set(field.relationName!, [])
-        } else if (!this.#sidesOf(field).some((side) => keys.has(side))) {
+          this.#columns.set(side, [])
+        } else if (!this.#sidesOf(child, field).some((other) => keys.has(other))) {
           // The schema does not say where the foreign key is.
           this.#addKey(field.type, {
             child,
@@ -140,14 +142,17 @@ export class Models {
 
   /** Whether a relation is a list on both sides: it has a table of its own. */
   #isManyToMany(model: string, field: Field, lists: ReadonlySet<string>): boolean {
-    const sides = this.#sidesOf(field).filter((side) => side !== `${model}.${field.name}`)
+    const sides = this.#sidesOf(model, field).filter((side) => side !== `${model}.${field.name}`)
     return lists.has(`${model}.${field.name}`) && sides.some((side) => lists.has(side))
   }
 
-  /** Returns the fields of the type of a relation that belong to it: `Post.author`. */
-  #sidesOf({ type, relationName }: Field): string[] {
+  /**
+   * Returns the fields of the type of a relation that belong to it: `Post.author`. Relations
+   * between other models may have the same name.
+   */
+  #sidesOf(model: string, { type, relationName }: Field): string[] {
     return this.relationsOf(type)
-      .filter((other) => other.relationName === relationName)
+      .filter((other) => other.relationName === relationName && other.type === model)
       .map(({ name }) => `${type}.${name}`)
   }
 

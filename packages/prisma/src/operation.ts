@@ -118,7 +118,7 @@ function addRows(
         if (!isNew) merge(changes, model, { fields: new Set([name]) })
         continue
       }
-      const columns = models.columnsOf(field)
+      const columns = models.columnsOf(model, field)
       const [fields, anyField] = [new Set(columns), columns === undefined]
       merge(changes, model, isNew ? {} : { fields, anyField })
       merge(changes, field.type, { fields, anyField })

@@ -60,7 +60,7 @@ export class Transactions {
     const batch = transaction && this.#batch.getStore()
     if (!batch) return this.#engine.mutate(groups, execute)
     // Its promise resolves when the whole transaction has committed.
-    return batch.track(this.#engine.mutate(groups, () => batch.run(execute)))
+    return batch.track(() => this.#engine.mutate(groups, () => batch.run(execute)))
   }
 
   async #runBatch(transaction: () => Promise<unknown>): Promise<unknown> {

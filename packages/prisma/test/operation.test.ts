@@ -76,6 +76,68 @@ describe('what an operation does', () => {
     expect(does('Post', 'update', { data: { tags: { connect: {} } } })).toBe('write Post,Tag')
   })
 
+  it('relations between different models may have the same name', () => {
+    const schema = `
+      model User {
+        id       Int       @id
+        posts    Post[]    @relation("owner")
+        comments Comment[] @relation("owner")
+      }
+      model Post {
+        authorId Int
+        no       Int
+        author   User      @relation("owner", fields: [authorId], references: [id])
+        comments Comment[]
+        @@id([authorId, no])
+      }
+      model Comment {
+        id     Int  @id
+        userId Int
+        user   User @relation("owner", fields: [userId], references: [id])
+        postAuthor Int
+        postNo     Int
+        post   Post @relation(fields: [postAuthor, postNo], references: [authorId, no])
+      }`
+    const relation = (name: string, type: string, relationName: string) => ({
+      name,
+      kind: 'object',
+      type,
+      relationName,
+    })
+    const [posts, comments] = ['Post', 'Comment'].map((type) =>
+      relation(`${type.toLowerCase()}s`, type, 'owner'),
+    )
+    const post = relation('post', 'Post', 'CommentToPost')
+    const known = new Models(
+      {
+        models: {
+          User: { fields: [posts!, comments!] },
+          Post: {
+            fields: [
+              relation('author', 'User', 'owner'),
+              relation('comments', 'Comment', 'CommentToPost'),
+            ],
+          },
+          Comment: { fields: [relation('user', 'User', 'owner'), post] },
+        },
+      },
+      schema,
+      {},
+    )
+    const connect = (relationField: string) =>
+      does('User', 'update', { data: { [relationField]: { connect: {} } } }, known)
+    expect(connect('posts')).toBe('write Comment,Post,User')
+    expect(connect('comments')).toBe('write Comment,User')
+    expect(does('Post', 'update', { data: { author: { connect: {} } } }, known)).toBe(
+      'write Comment,Post,User',
+    )
+  })
+
+  it('models may have the names of members of every object', () => {
+    const known = new Models({ models: { constructor: { fields: [] } } }, '', {})
+    expect(does('constructor', 'create', { data: {} }, known)).toBe('write constructor')
+  })
+
   it('a foreign key that the schema does not show passes everything on', () => {
     const unknown = new Models(dataModel, '', {})
     expect(does('Profile', 'delete', {}, unknown)).toBe('write Comment,Post,Profile,Tag,User')

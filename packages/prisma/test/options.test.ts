@@ -86,11 +86,13 @@ describe('options', () => {
     expect(() => extension(other)).toThrow(/two schemas/)
   })
 
-  it('extensions that change queries are refused after the cache', () => {
+  it('extensions that change queries or results are refused after the cache', () => {
     const db = prisma.$extends(create().extension)
     const tenant = { query: { user: { findMany: ({ args, query }: any) => query(args) } } }
     expect(() => db.$extends(tenant)).toThrow(/Add it before/)
     expect(() => db.$extends(Prisma.defineExtension(tenant))).toThrow(UsageError)
+    const all = prisma.$extends(create({ strategy: 'all' }).extension)
+    expect(() => all.$extends({ result: { user: {} } })).toThrow(/Add it before/)
     const named = db.$extends({ client: { $name: () => 'x' } })
     expect(() => named.$extends(tenant)).toThrow(UsageError)
     expect(named.$name()).toBe('x')

@@ -46,6 +46,23 @@ onEachClient('prisma_races', (bench) => {
     },
   )
 
+  it('a read does not join one that ignores writes', async () => {
+    const select = watch(/^select .*"users"/i)
+    const [reader, writer] = [bench.open({ hook: select.hook }), bench.open()]
+    const { answered, release } = select.hold()
+    const find = async (autoInvalidate: boolean) =>
+      reader.db.$withCache({ autoInvalidate }).user.findUnique({ where: { id: 1 } })
+    const late = find(false)
+    await answered // The database has answered with the old name.
+    await rename(writer.db, 'Lovelace')
+    const later = find(true)
+    await new Promise((resolve) => setTimeout(resolve, 200)) // It waits, if it joins.
+    release()
+    expect((await late)?.name).toBe('Ada')
+    expect((await later)?.name).toBe('Lovelace')
+    expect((await find(true))?.name).toBe('Lovelace')
+  })
+
   it.each(['an operation', 'a transaction', 'a batch'])(
     'results that are cached while %s commits are invalid when it is acknowledged',
     async (way) => {

@@ -178,6 +178,31 @@ onEachClient('prisma_reads', (bench) => {
     expect(select.queries).toBe(before)
   })
 
+  it('keeps the results of clients apart that compute other fields', async () => {
+    const { db } = bench.open()
+    const named = db.$extends({
+      result: {
+        user: { shout: { needs: { name: true }, compute: ({ name }) => name.toUpperCase() } },
+      },
+    })
+    const query = { where: { id: 1 }, omit: { name: true } } as const
+    for (let i = 0; i < 2; i++) {
+      const user = await named.$withCache().user.findFirstOrThrow(query)
+      expect(user.shout).toBe('ADA')
+      expect(await db.$withCache().user.findFirst(query)).toEqual({ id: 1, managerId: null })
+    }
+  })
+
+  it('does not answer a query with undefined that Prisma refuses', async () => {
+    const { db, prisma } = bench.open()
+    Object.assign(prisma, { _previewFeatures: ['strictUndefinedChecks'] })
+    expect(await db.$withCache().user.findMany({ where: {} })).toHaveLength(3)
+    const where = { id: undefined } as object
+    await expect(db.$withCache().user.findMany({ where })).rejects.toThrow(
+      Prisma.PrismaClientValidationError,
+    )
+  })
+
   it('keeps the results of clients apart that omit other fields', async () => {
     const client = bench.newClient()
     const { db } = bench.open({ client })

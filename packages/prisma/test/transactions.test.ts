@@ -127,6 +127,17 @@ onEachClient('prisma_transactions', (bench) => {
     expect(here.cache.stats().hits).toBe(before + 1)
   })
 
+  it('a batch with something else than an operation ends at once', async () => {
+    const [here, there] = [bench.open(), bench.open({ intentTtl: '10m' })]
+    const other = Promise.resolve() as never
+    const batch = there.db.$transaction([rename(there.db, 'nobody'), other])
+    await expect(batch).rejects.toThrow(/Prisma Client promises/)
+    await namesOf(here.db)
+    const before = here.cache.stats().hits
+    expect(await namesOf(here.db)).toEqual(NAMES)
+    expect(here.cache.stats().hits).toBe(before + 1)
+  })
+
   it('a transaction that times out is rolled back, and nothing is stale after it', async () => {
     const [here, there] = [bench.open(), bench.open()]
     expect(await namesOf(here.db)).toEqual(NAMES)
