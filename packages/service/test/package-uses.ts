@@ -4,6 +4,11 @@ import { createHierarchical } from '@cache/hierarchical'
 import { createHttpCache, createIdempotency } from '@cache/http'
 import { createKeyvStore } from '@cache/keyv'
 import { createLocks, createReadWriteLock, createSemaphore, createStampedeGuard } from '@cache/lock'
+import {
+  createIncrementalCacheHandler,
+  createRevalidator,
+  createUseCacheHandler,
+} from '@cache/nextjs'
 import { createInvalidationBus, createTrackingBus, withNearCache } from '@cache/pubsub-invalidation'
 import {
   concurrency,
@@ -115,6 +120,36 @@ export const packageUses: Readonly<Record<string, Use>> = {
     await products.invalidate(1)
     await products.invalidateGroup(7)
     expect(await products.getGroup(7)).toHaveLength(300)
+  },
+  nextjs: async (client) => {
+    const options = { client, deploymentId: 'v1' }
+    const revalidator = createRevalidator({ client })
+    const functions = createUseCacheHandler(options)
+    const timestamp = performance.timeOrigin + performance.now()
+    const entry = { tags: ['prices'], timestamp, stale: 30, revalidate: 900, expire: 3_600 }
+    expect(await functions.get('price', ['_N_T_/'])).toBeUndefined()
+    await functions.set('price', Promise.resolve({ ...entry, value: new Response('10').body! }))
+    expect(await new Response((await functions.get('price', []))!.value).text()).toBe('10')
+    await functions.updateTags(['prices'], { expire: 60 })
+    await functions.updateTags(['prices'])
+    expect(await functions.get('price', [])).toBeUndefined()
+
+    const Handler = createIncrementalCacheHandler(options)
+    const headers = { 'x-next-cache-tags': 'prices' }
+    const page = { kind: 'APP_PAGE', html: '<p>', headers, status: 200 }
+    const render = async (): Promise<void> => {
+      const request = new Handler()
+      await request.get('/p', { kind: 'APP_PAGE' })
+      await request.set('/p', page, { cacheControl: { revalidate: 60, expire: 3_600 } })
+    }
+    const look = () => new Handler().get('/p', { kind: 'APP_PAGE' })
+    await render()
+    await revalidator.revalidateTag('prices', { expire: 60 })
+    expect(await look()).not.toBeNull()
+    await render()
+    await revalidator.revalidatePath('/p')
+    await new Handler().revalidateTag('prices')
+    expect(await look()).toBeNull()
   },
   http: async (client) => {
     const cache = createHttpCache({ client, prefix: 'pages' })
