@@ -109,4 +109,5 @@ export { readThrough, sourceLoader, sourceOptions } from './reads/read-through.j
 export { hitRateOf } from './reads/cache-stats.js'
 export { ReadPath } from './reads/read-path.js'
 export { mutation, openMutation } from './writes/mutation.js'
+export { TransactionScope } from './writes/transaction-scope.js'
 export { writeSource, type SourceWrite } from './writes/source-write.js'

@@ -1,9 +1,9 @@
+import type { TransactionScope } from '@cache/core/internal'
 import type { Query } from 'drizzle-orm'
 import type { WithCacheConfig } from 'drizzle-orm/cache/core/types'
 import type { PgDatabase } from 'drizzle-orm/pg-core'
 import type { Engine } from './engine.js'
 import type { Metadata } from './statement.js'
-import type { TransactionScope } from './transaction-scope.js'
 
 /** The part of a session of Drizzle that every driver has, and that is typed there in full. */
 export interface Session {

@@ -1,8 +1,8 @@
 import { UsageError } from '@cache/core'
+import { TransactionScope } from '@cache/core/internal'
 import type { Engine } from './engine.js'
 import { prepare } from './prepare.js'
 import type { CachedSession, Session, Transaction } from './session-types.js'
-import { TransactionScope } from './transaction-scope.js'
 import type { Changed } from './types.js'
 
 const sessions = new WeakMap<Session, CachedSession>()
@@ -41,7 +41,10 @@ async function inScope<R>(
   engine: Engine,
   transaction: (scope: TransactionScope) => Promise<R>,
 ): Promise<R> {
-  const scope = new TransactionScope(engine)
+  const scope = new TransactionScope({
+    begin: (groups) => engine.begin(groups),
+    endedError: () => new UsageError('A statement was executed on a transaction that had ended.'),
+  })
   let result: R
   try {
     result = await transaction(scope)

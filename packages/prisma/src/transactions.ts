@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { UsageError } from '@cache/core'
+import { TransactionScope } from '@cache/core/internal'
 import { BatchScope } from './batch-scope.js'
 import {
   transactionIdOf,
@@ -7,7 +8,6 @@ import {
   type PrismaInternals,
 } from './client-internals.js'
 import type { Engine } from './engine.js'
-import { TransactionScope, endedTransaction } from './transaction-scope.js'
 
 type Work = (tx: unknown) => Promise<unknown>
 
@@ -79,7 +79,10 @@ export class Transactions {
     options: unknown,
   ): Promise<unknown> {
     const intentTtl = this.#engine.intentTtl + this.#timeoutOf(options)
-    const scope = new TransactionScope((groups) => this.#engine.begin(groups, { intentTtl }))
+    const scope = new TransactionScope({
+      begin: (groups) => this.#engine.begin(groups, { intentTtl }),
+      endedError: endedTransaction,
+    })
     let id: string | undefined
     let result: unknown
     try {
@@ -112,6 +115,14 @@ export class Transactions {
 }
 
 const PRISMA_TIMEOUT = 5_000
+
+/** The error of a write in a transaction that is not under way, or was not begun with the cache. */
+function endedTransaction(): UsageError {
+  return new UsageError(
+    'A write was executed in a transaction that had ended, or that was not begun with ' +
+      '$transaction of the client with the cache.',
+  )
+}
 
 /** Starts a query of Prisma, which is sent when somebody waits for it. */
 function started<R>(query: Promise<R>): Promise<R> {

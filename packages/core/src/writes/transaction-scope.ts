@@ -1,30 +1,39 @@
-import type { Mutation } from '@cache/core'
-import { UsageError } from '@cache/core'
+import type { Mutation } from './mutation.js'
 
-/** The groups that the operations of one transaction change. They stay open until it has ended. */
+interface TransactionScopeOptions {
+  /** Begins a mutation of groups. */
+  readonly begin: (groups: readonly string[]) => Promise<Mutation>
+  /** Makes the error of a statement after the end of the transaction. */
+  readonly endedError: () => Error
+}
+
+/**
+ * The groups that the statements of one transaction of a database change. Their mutations stay open
+ * until the transaction has ended. For caches of queries.
+ */
 export class TransactionScope {
-  readonly #begin: (groups: readonly string[]) => Promise<Mutation>
+  readonly #options: TransactionScopeOptions
   readonly #open = new Map<string, Promise<Mutation>>()
   readonly #running = new Set<Promise<unknown>>()
-  /** Resolves when the last operation so far was sent. */
+  /** Resolves when the last statement so far was sent. */
   #sent: Promise<void> = Promise.resolve()
   #ended = false
 
-  constructor(begin: (groups: readonly string[]) => Promise<Mutation>) {
-    this.#begin = begin
+  constructor(options: TransactionScopeOptions) {
+    this.#options = options
   }
 
   /**
-   * Opens a mutation of the groups that are not open yet. Resolves when all are open: the operation
+   * Opens a mutation of the groups that are not open yet. Resolves when all are open: the statement
    * may run then. Rejects with `CacheUnavailableError` if Redis does not answer.
    */
   async add(groups: readonly string[]): Promise<void> {
-    if (this.#ended) throw endedTransaction()
+    if (this.#ended) throw this.#options.endedError()
     const missing = groups.filter((group) => !this.#open.has(group))
     if (missing.length > 0) {
-      const opening = this.#begin(missing)
+      const opening = this.#options.begin(missing)
       for (const group of missing) this.#open.set(group, opening)
-      // The next operation tries again.
+      // The next statement tries again.
       opening.catch(() => {
         for (const group of missing) this.#open.delete(group)
       })
@@ -33,10 +42,10 @@ export class TransactionScope {
   }
 
   /**
-   * Runs an operation once the mutation of its groups is open. Operations are sent in the order of
+   * Runs a statement once the mutation of its groups is open. Statements are sent in the order of
    * the calls, as without a cache.
    */
-  async run<R>(groups: readonly string[], operation: () => Promise<R>): Promise<R> {
+  async run<R>(groups: readonly string[], statement: () => Promise<R>): Promise<R> {
     const opening = groups.length > 0 ? this.add(groups) : undefined
     const before = this.#sent
     let sent!: () => void
@@ -46,7 +55,7 @@ export class TransactionScope {
     const running = (async () => {
       try {
         await Promise.all([before, opening])
-        return { result: operation() } // Not awaited: the next one may be sent.
+        return { result: statement() } // Not awaited: the next one may be sent.
       } finally {
         sent()
       }
@@ -60,21 +69,21 @@ export class TransactionScope {
   }
 
   /**
-   * Resolves when no operation is running. A transaction must not end before: Prisma would refuse
-   * an operation that still waits for Redis.
+   * Resolves when no statement is running. A transaction must not end before: a statement that
+   * still waits for Redis would run after it, by itself, or be refused.
    */
   async idle(): Promise<void> {
     while (this.#running.size > 0) await Promise.allSettled(this.#running)
   }
 
-  /** Makes the results of all groups invalid, after the database has committed. */
+  /** Makes what depends on any of the groups invalid, after the database has committed. */
   async commit(): Promise<void> {
     const ends = (await this.#end()).map((mutation) => mutation.commit())
     for (const result of await Promise.allSettled(ends))
       if (result.status === 'rejected') throw result.reason
   }
 
-  /** Makes them invalid as well. Never rejects. */
+  /** Makes it invalid as well. Never rejects. */
   async abort(): Promise<void> {
     await Promise.all((await this.#end()).map((mutation) => mutation.abort()))
   }
@@ -84,12 +93,4 @@ export class TransactionScope {
     const openings = await Promise.allSettled(new Set(this.#open.values()))
     return openings.flatMap((opening) => (opening.status === 'fulfilled' ? [opening.value] : []))
   }
-}
-
-/** The error of a write in a transaction that is not under way, or was not begun with the cache. */
-export function endedTransaction(): UsageError {
-  return new UsageError(
-    'A write was executed in a transaction that had ended, or that was not begun with ' +
-      '$transaction of the client with the cache.',
-  )
 }
