@@ -1,7 +1,7 @@
 import { startRedis, type RedisServer } from '@cache/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { clientNames } from './clients.js'
-import { AppInstance, buildApp, RoundRobin, Source } from './next-app.js'
+import { AppCopy, AppInstance, buildApp, RoundRobin, Source } from './next-app.js'
 
 /** A request that hangs fails its test by then. */
 const SOON = 30_000
@@ -185,25 +185,41 @@ describe.each(process.env.CHAOS ? clientNames : ['ioredis'])('an application on 
   })
 
   it('a new deployment renders pages of its own', { timeout: PATIENT }, async () => {
-    const next = await AppInstance.start({ ...environment, NEXT_DEPLOYMENT_ID: 'next' })
+    const env = { ...environment, NEXT_DEPLOYMENT_ID: 'next' }
+    await expectOwnPages('deploy', () => AppInstance.start(env))
+  })
+
+  it.runIf(process.env.CHAOS)(
+    'a new build, with an id of its own, renders pages of its own',
+    { timeout: 300_000 },
+    async () => {
+      using copy = new AppCopy()
+      await buildApp({ REDIS_URL: 'redis://127.0.0.1:1' }, copy.folder)
+      await expectOwnPages('build', () => AppInstance.start(environment, copy.folder))
+    },
+  )
+
+  /** Starts an instance of a new deployment beside the others. */
+  async function expectOwnPages(id: string, start: () => Promise<AppInstance>): Promise<void> {
+    const next = await start()
     instances.push(next)
     try {
-      expect(await item('deploy', instances[0]!.url)).toContain('page-deploy 1')
-      expect(await item('deploy', next.url)).toContain('page-deploy 2')
-      expect(await item('deploy', instances[1]!.url)).toContain('page-deploy 1')
+      expect(await item(id, instances[0]!.url)).toContain(`page-${id} 1`)
+      expect(await item(id, next.url)).toContain(`page-${id} 2`)
+      expect(await item(id, instances[1]!.url)).toContain(`page-${id} 1`)
       // fetch and unstable_cache are shared, and revalidations reach all builds.
-      await data('deploy', instances[0]!.url)
+      await data(id, instances[0]!.url)
       await expect
-        .poll(async () => (await data('deploy', next.url))['fetched'])
-        .toBe((await data('deploy', instances[0]!.url))['fetched'])
-      await revalidate('tag=page-deploy', next.url)
-      expect(await item('deploy', instances[0]!.url)).toContain('page-deploy 3')
-      expect(await item('deploy', next.url)).toContain('page-deploy 4')
+        .poll(async () => (await data(id, next.url))['fetched'])
+        .toBe((await data(id, instances[0]!.url))['fetched'])
+      await revalidate(`tag=page-${id}`, next.url)
+      expect(await item(id, instances[0]!.url)).toContain(`page-${id} 3`)
+      expect(await item(id, next.url)).toContain(`page-${id} 4`)
     } finally {
       instances.pop()
       await next.stop()
     }
-  })
+  }
 
   describe.each([
     ['paused', 'pause', 'resume'],

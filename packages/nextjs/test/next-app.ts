@@ -1,7 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { eventually } from '@cache/testkit'
 
@@ -9,9 +11,9 @@ const app = fileURLToPath(new URL('./app', import.meta.url))
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-function next(args: readonly string[], env: Environment) {
+function next(args: readonly string[], env: Environment, folder = app) {
   const child = spawn(process.execPath, ['run.mjs', ...args], {
-    cwd: app,
+    cwd: folder,
     env: {
       ...process.env,
       NODE_ENV: 'production',
@@ -28,9 +30,23 @@ function next(args: readonly string[], env: Environment) {
   return { child, output: () => output }
 }
 
+/** A copy of the application beside it, which can have a build of its own. */
+export class AppCopy implements Disposable {
+  readonly folder = mkdtempSync(`${app}-`)
+
+  constructor() {
+    const filter = (path: string): boolean => basename(path) !== '.next'
+    cpSync(app, this.folder, { recursive: true, filter })
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
 /** Builds the application, and returns what Next.js has printed. */
-export async function buildApp(env: Environment): Promise<string> {
-  const { child, output } = next(['build'], env)
+export async function buildApp(env: Environment, folder?: string): Promise<string> {
+  const { child, output } = next(['build'], env, folder)
   const [code] = (await once(child, 'exit')) as [number | null]
   if (code !== 0) throw new Error(`next build ended with ${code}:\n${output()}`)
   return output()
@@ -48,9 +64,9 @@ export class AppInstance {
     this.#child = child
   }
 
-  static async start(env: Environment): Promise<AppInstance> {
+  static async start(env: Environment, folder?: string): Promise<AppInstance> {
     const port = await freePort()
-    const { child, output } = next(['start', '-H', '127.0.0.1', '-p', String(port)], env)
+    const { child, output } = next(['start', '-H', '127.0.0.1', '-p', String(port)], env, folder)
     const instance = new AppInstance(`http://127.0.0.1:${port}`, child, output)
     const isUp = async () => {
       if (child.exitCode !== null) return true
