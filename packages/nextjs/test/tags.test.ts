@@ -155,7 +155,7 @@ describe('tags', () => {
     const tags = Array.from({ length: 20 }, (_, i) => `tag ${i}`)
     const forPage = { kind: 'APP_PAGE', isFallback: false }
     for (const tag of tags) {
-      // What was revalidated less than `clockSkew` ago may not be stored yet.
+      // A load that began within a round trip of the revalidation may not be stored.
       const stored = async () => {
         await one!.data.set('key', tag, { tags })
         await one!.pages().set('/p', page(tag, tags), { cacheControl: lifetime })
