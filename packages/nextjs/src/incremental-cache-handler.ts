@@ -130,9 +130,9 @@ class RedisIncrementalCacheHandler implements IncrementalCacheHandler {
     try {
       const { found: stored, clock } = await entries.read(key, softTags)
       const found = stored ?? (isData ? undefined : await this.#readBuilt(nextKey, context))
-      const isFresh = found !== undefined && !found.isStale && !isOutdated(found, context)
+      const isFresh = found !== undefined && !found.isStale && !needsRegeneration(found, context)
       if (!isFresh) this.#starts.note(key, clock)
-      if (!found || isOver(found)) return null
+      if (!found || hasExpired(found)) return null
       const { data } = found.value
       if (typeof data === 'object' && data !== null) returned.add(data)
       if (isData) return asData(found, context)
@@ -248,7 +248,7 @@ class RedisIncrementalCacheHandler implements IncrementalCacheHandler {
 const STALE_AFTER = 1_000
 
 /** Whether the time after which Next.js generates a value again has passed. */
-function isOutdated(
+function needsRegeneration(
   { value: { data, cacheControl }, sinceStored }: Found<StoredValue>,
   context: IncrementalGetContext,
 ): boolean {
@@ -257,7 +257,7 @@ function isOutdated(
   return typeof seconds === 'number' && sinceStored > seconds * 1_000
 }
 
-function isOver({ value: { cacheControl }, sinceStored }: Found<StoredValue>): boolean {
+function hasExpired({ value: { cacheControl }, sinceStored }: Found<StoredValue>): boolean {
   return cacheControl?.expire !== undefined && sinceStored > cacheControl.expire * 1_000
 }
 

@@ -26,7 +26,7 @@ export class Tags {
       READABLE.test(tag)
         ? key('tag', tag)
         : key('tag', 'sha256', createHash('sha256').update(tag).digest('base64url'))
-    this.#ttl = maxTtl + SPARE
+    this.#ttl = maxTtl + EXTRA_LIFE
   }
 
   /** Reads the states of tags. The commands are queued in this tick. */
@@ -43,7 +43,7 @@ export class Tags {
   /** Returns the states of tags for an entry that will live for `ttl` ms. */
   async ensure(tags: readonly string[], ttl: number): Promise<ReadonlyMap<string, TagReading>> {
     const { entries } = this.#client
-    const life = String(Math.ceil(ttl) + SPARE)
+    const life = String(Math.ceil(ttl) + EXTRA_LIFE)
     return new Map(
       await mapAtOnce(tags, entries.atOnce, async (tag) => {
         const reading = await entries.run(ensureTagScript, [this.#keyOf(tag)], [life])
@@ -69,7 +69,7 @@ export class Tags {
 }
 
 /** A state lives longer than the entries that need it, by this many ms. */
-const SPARE = 60_000
+const EXTRA_LIFE = 60_000
 
 const READABLE = /^[\x20-\x7e]{1,256}$/
 
