@@ -97,7 +97,10 @@ function readWith(
     if (session.scope || !isCacheable) return bypass(session, run)
     const name = tag ?? queryHash(sql, fillPlaceholders(params, values ?? {}))
     if (name === undefined) return bypass(session, run)
-    const query = { key: [tag === undefined ? 'query' : 'tag', name], groups } as const
+    // A read joins one with the same key that is under way: its groups have to be the same too.
+    const kind = tag === undefined ? 'query' : 'tag'
+    const key = autoInvalidate ? [kind, name] : [kind, 'manual', name]
+    const query = { key, groups }
     return calls.run({ does: 'read', query, ttl, execute: run }, run)
   }
 }

@@ -50,6 +50,25 @@ onEachClient('drizzle_races', (bench) => {
     },
   )
 
+  it('a read does not join one that ignores writes', async () => {
+    const select = watch(/^select .*"users"/)
+    const [reader, writer] = [bench.open({ hook: select.hook }), bench.open()]
+    const { answered, release } = select.hold()
+    const find = async (autoInvalidate: boolean) => {
+      const query = reader.db.select().from(users).where(eq(users.id, 1))
+      return (await query.$withCache({ autoInvalidate }))[0]?.name
+    }
+    const late = find(false)
+    await answered // The database has answered with the old name.
+    await rename(writer.db, 'Lovelace')
+    const later = find(true)
+    await new Promise((resolve) => setTimeout(resolve, 200)) // It waits, if it joins.
+    release()
+    expect(await late).toBe('Ada')
+    expect(await later).toBe('Lovelace')
+    expect(await find(true)).toBe('Lovelace')
+  })
+
   it.each(['a statement', 'a transaction'])(
     'rows that are cached while %s commits are invalid when it is acknowledged',
     async (way) => {
