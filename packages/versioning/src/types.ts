@@ -34,7 +34,10 @@ export interface VersionedOptions<Loaded, Id>
    * reserved for the versions.
    */
   readonly prefix: string
-  /** Returns the key parts of an id. Default: the id itself. */
+  /**
+   * Returns the key parts of an id. Ids with the same key need the same groups, because their reads
+   * share one load. Default: the id itself.
+   */
   readonly key?: (id: Id) => KeyPart | readonly KeyPart[]
   /**
    * Returns the groups (tags) of an id's value, in any number. All caches of a namespace share the
