@@ -479,6 +479,21 @@ describe.each(clientNames)('on %s', (name) => {
       expect(await thrown.text()).toBe('render 1')
     })
 
+    it('does not wait for the other branch of a response that was cloned', async () => {
+      const { handler } = counting({ 'cache-control': 'max-age=1, stale-if-error=60' })
+      const cache = make()
+      await cache.handle(get(), handler)
+      await stale(cache)
+      const kept: Response[] = []
+      const failing = () => {
+        const response = new Response('down', { status: 503 })
+        kept.push(response.clone()) // Somebody may read it later, for a log.
+        return response
+      }
+      expect(await (await cache.handle(get(), failing)).text()).toBe('render 1')
+      expect(await kept[0]!.text()).toBe('down')
+    })
+
     it('does not serve a stale page that must be revalidated', async () => {
       const directives = 'max-age=1, stale-if-error=60, stale-while-revalidate=60, must-revalidate'
       const { handler } = counting({ 'cache-control': directives })

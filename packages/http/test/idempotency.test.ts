@@ -325,6 +325,19 @@ describe.each(clientNames)('on %s', (name) => {
     expect(large).toBe(1)
   })
 
+  it('does not wait for the other branch of a request or a response that was cloned', async () => {
+    const idempotency = make({ maxRequestBytes: 100, maxBodyBytes: 100 })
+    const large = new Request('https://shop.test/payments', {
+      method: 'POST',
+      headers: { 'idempotency-key': 'a' },
+      body: new Response('x'.repeat(101)).body!,
+      duplex: 'half',
+    } as RequestInit)
+    const kept = [large.clone()] // Somebody may read it later, for a log.
+    expect((await idempotency.handle(large, () => new Response())).status).toBe(413)
+    expect(kept[0]!.body).not.toBeNull()
+  })
+
   it('does not repeat a run whose response breaks off', async () => {
     let runs = 0
     const handler: IdempotentHandler = () => {

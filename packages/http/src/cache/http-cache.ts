@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { channels, UsageError, type CacheStats } from '@cache/core'
 import { checkPrefix, emit, readOptions, ReadOutage, RecentMap } from '@cache/core/internal'
 import { createVersioned, type GroupVersions, type Versioned } from '@cache/versioning'
+import { discard } from '../discard.js'
 import { endToEnd, hasNoBody } from '../headers.js'
 import { readBody } from '../read-body.js'
 import { responseCodec } from '../stored-response.js'
@@ -221,7 +222,7 @@ class RedisHttpCache implements HttpCache {
       const response = await job.handler(sent)
       if (isServerError(response.status) && this.#mayServeStale(job)) {
         job.outcome = { kind: 'failed', status: response.status }
-        await response.body?.cancel()
+        discard(response.body)
         throw new HandlerFailed(response.status)
       }
       const isRevalidated = response.status === 304 && stale !== undefined && isConditional(sent)
@@ -319,7 +320,9 @@ class RedisHttpCache implements HttpCache {
     if (this.#refreshing.has(id)) return
     const work = this.#pages
       .get(job)
-      .then(() => (job.outcome?.kind === 'response' ? drop(job.outcome.response) : undefined))
+      .then(() => {
+        if (job.outcome?.kind === 'response') discard(job.outcome.response.body)
+      })
       .catch((error: unknown) => this.#report('background', error))
       .finally(() => this.#refreshing.delete(id))
     this.#refreshing.set(id, work)
@@ -439,10 +442,6 @@ function checkTag(tag: unknown): string {
   if (typeof tag !== 'string' || tag === '')
     throw new UsageError(`purgeTags() needs tags, non-empty strings, but got ${typeof tag}.`)
   return tag
-}
-
-async function drop(response: Response): Promise<void> {
-  await response.body?.cancel()
 }
 
 function unreachable(): never {

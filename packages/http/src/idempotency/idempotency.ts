@@ -10,6 +10,7 @@ import {
   readOptions,
 } from '@cache/core/internal'
 import { createHash } from 'node:crypto'
+import { discard } from '../discard.js'
 import { endToEnd, hasNoBody } from '../headers.js'
 import { readBody } from '../read-body.js'
 import { responseCodec, type StoredResponse } from '../stored-response.js'
@@ -197,7 +198,7 @@ class RedisIdempotency implements Idempotency {
       this.#client.run(completeScript, keys, [token, String(this.#options.ttl), payload])
     try {
       if (!(await complete())) {
-        if (isLost) await read.rest.body?.cancel()
+        if (isLost) discard(read.rest.body)
         return problem(
           409,
           'Another request with this Idempotency-Key has taken over',

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { discard } from '../discard.js'
 
 /**
  * Returns the key in a header: a string of structured fields (`"8e03978e-…"`), as the draft asks,
@@ -38,7 +39,7 @@ export async function readRequestBody(
     chunks.push(value)
     size += value.byteLength
     if (size > max) {
-      await reader.cancel()
+      discard(reader)
       return undefined
     }
   }

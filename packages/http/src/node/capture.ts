@@ -1,4 +1,5 @@
 import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import { discard } from '../discard.js'
 import { hasNoBody, joinVary } from '../headers.js'
 import { headersSince, toNodeHeaders, type HeaderSnapshot } from './set-headers.js'
 
@@ -65,7 +66,7 @@ class Capture {
   async send(answer: Response): Promise<void> {
     const target = this.#target
     this.#restore()
-    if (target.destroyed || target.headersSent) return void (await answer.body?.cancel())
+    if (target.destroyed || target.headersSent) return discard(answer.body)
     for (const name of target.getHeaderNames()) target.removeHeader(name)
     for (const [name, value] of Object.entries({
       ...this.#before,
