@@ -520,6 +520,22 @@ describe.each(clientNames)('on %s', (name) => {
       expect(await bodies(elsewhere, handler, get())).toEqual(['render 2'])
     })
 
+    it.each(['red shoes', 'red,shoes'])(
+      'purges by the tag %j, which a header splits',
+      async (tag) => {
+        const { handler } = counting({ 'cache-control': 'max-age=60', 'cache-tag': tag })
+        const whole = counting({ 'cache-control': 'max-age=60' })
+        const cache = make()
+        const given = make({ prefix: `${name} given`, tags: () => [tag] })
+        await cache.handle(get(), handler)
+        await given.handle(get(), whole.handler)
+        await cache.purgeTags(tag)
+        await given.purgeTags(tag)
+        expect(await bodies(cache, handler, get())).toEqual(['render 2'])
+        expect(await bodies(given, whole.handler, get())).toEqual(['render 2'])
+      },
+    )
+
     it('purges all queries and variants of a URL', async () => {
       const { handler } = counting({ 'cache-control': 'max-age=60', vary: 'accept' })
       const cache = make()

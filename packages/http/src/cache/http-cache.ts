@@ -164,7 +164,9 @@ class RedisHttpCache implements HttpCache {
 
   async purgeTags(tags: string | readonly string[]): Promise<void> {
     const { prefix } = this.#options
-    const groups = [tags].flat().map((tag) => tagGroup(prefix, checkTag(tag)))
+    // A tag with spaces or commas in the header has become several.
+    const all = [tags].flat().flatMap((tag) => [checkTag(tag), ...tagsIn(tag)])
+    const groups = Array.from(new Set(all), (tag) => tagGroup(prefix, tag))
     if (groups.length > 0) await this.#purge(groups)
   }
 
@@ -273,9 +275,7 @@ class RedisHttpCache implements HttpCache {
   }
 
   #tagsOf(request: Request, response: Response): string[] {
-    const fromHeader = (response.headers.get(this.#options.tagHeader) ?? '')
-      .split(/[\s,]+/)
-      .filter((tag) => tag !== '')
+    const fromHeader = tagsIn(response.headers.get(this.#options.tagHeader) ?? '')
     return [...new Set([...fromHeader, ...this.#options.tags(request, response)])]
   }
 
@@ -436,6 +436,11 @@ function isServerError(status: number): boolean {
 
 function etagOf(body: Buffer): string {
   return `W/"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`
+}
+
+/** Returns the tags that a header lists. */
+function tagsIn(text: string): string[] {
+  return text.split(/[\s,]+/).filter((tag) => tag !== '')
 }
 
 function checkTag(tag: unknown): string {
