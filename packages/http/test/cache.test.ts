@@ -479,6 +479,28 @@ describe.each(clientNames)('on %s', (name) => {
       expect(await thrown.text()).toBe('render 1')
     })
 
+    it.each([
+      ['a HEAD request', 'HEAD', []],
+      ['a page that is not shared', 'GET', [() => new Response('mine')]],
+    ] as const)('does so for %s', async (_, method, before) => {
+      const { handler } = counting({ 'cache-control': 'max-age=1, stale-if-error=60' })
+      const cache = make()
+      await cache.handle(get(), handler)
+      await stale(cache)
+      for (const each of before) await cache.handle(get(), each)
+      const failing = [
+        () => new Response('down', { status: 503 }),
+        () => {
+          throw new Error('broken')
+        },
+      ]
+      for (const each of failing) {
+        const response = await cache.handle(new Request(URL_, { method }), each)
+        expect(response.status).toBe(200)
+        expect(status(response)).toContain('detail=stale-if-error')
+      }
+    })
+
     it('does not wait for the other branch of a response that was cloned', async () => {
       const { handler } = counting({ 'cache-control': 'max-age=1, stale-if-error=60' })
       const cache = make()

@@ -104,6 +104,7 @@ class RedisHttpCache implements HttpCache {
     const outage = new ReadOutage()
     let key = requestKey(request, { ...this.#options, keyOf: this.#options.key })
     let forwarded: Forwarded = 'uri-miss'
+    let stale: FoundPage | undefined
     // A key leads to a page. If that is another variant, its Vary leads to the right one.
     for (let attempt = 0; attempt < 2; attempt++) {
       let found = await this.#find({ key, request }, outage)
@@ -113,6 +114,7 @@ class RedisHttpCache implements HttpCache {
         found = await this.#find({ key, request }, outage)
         if (found && !fits(found.page, request)) break
       }
+      stale = found
       if (found) {
         if (found.freshFor > 0)
           return this.#respond(request, found, { hit: true, ttl: found.freshFor / 1_000 })
@@ -137,12 +139,7 @@ class RedisHttpCache implements HttpCache {
           ...(outcome.detail && { detail: outcome.detail }),
         })
       if (outcome?.kind === 'failed' && found)
-        return this.#respond(request, found, {
-          fwd: 'stale',
-          ttl: found.freshFor / 1_000,
-          fwdStatus: outcome.status,
-          detail: 'stale-if-error',
-        })
+        return this.#respondInstead(request, found, outcome.status)
       if (outcome?.kind === 'page')
         return this.#respond(request, asRendered(outcome.page), {
           fwd: forwarded,
@@ -155,7 +152,7 @@ class RedisHttpCache implements HttpCache {
       key = keyOfVariant(key, page, request)
       forwarded = 'vary-miss'
     }
-    return this.#renderAlone(key, request, handler, forwarded)
+    return this.#renderAlone({ key, request, handler, forwarded, found: stale, outage })
   }
 
   wrap(handler: Handler): Handler {
@@ -333,16 +330,34 @@ class RedisHttpCache implements HttpCache {
    * Renders for one request only. If the response could have been stored, later requests of the key
    * share their renderings again.
    */
-  async #renderAlone(
-    key: RequestKey,
-    request: Request,
-    handler: Handler,
-    fwd: Forwarded,
-  ): Promise<Response> {
-    const response = await handler(request)
+  async #renderAlone(job: Job): Promise<Response> {
+    const { key, request, handler, forwarded, found } = job
+    const mayServeStale = this.#mayServeStale(job)
+    let response: Response
+    try {
+      response = await handler(request)
+    } catch (error) {
+      if (!mayServeStale) throw error
+      this.#report('load', error)
+      return this.#respondInstead(request, found!, undefined)
+    }
+    if (isServerError(response.status) && mayServeStale) {
+      discard(response.body)
+      return this.#respondInstead(request, found!, response.status)
+    }
     if (request.method === 'GET' && lifetimeOf(request, response, this.#rules))
       this.#unshared.delete(key.parts.join(' '))
-    return this.#pass(response, { fwd })
+    return this.#pass(response, { fwd: forwarded })
+  }
+
+  /** Responds with a stale page, because the handler has failed. */
+  #respondInstead(request: Request, found: FoundPage, status: number | undefined): Response {
+    return this.#respond(request, found, {
+      fwd: 'stale',
+      ttl: found.freshFor / 1_000,
+      fwdStatus: status,
+      detail: 'stale-if-error',
+    })
   }
 
   /** Runs a handler that may change something, and purges the pages of its URL (RFC 9111, §4.4). */
