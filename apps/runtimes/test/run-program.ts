@@ -12,6 +12,7 @@ export type ModuleFormat = 'ESM' | 'CommonJS'
 export interface ProgramResult {
   readonly results: ReadonlyMap<string, CaseResult>
   readonly code: number | null
+  readonly signal: NodeJS.Signals | null
   readonly stderr: string
 }
 
@@ -35,14 +36,14 @@ export async function runProgram(
     timeout: TIME_LIMIT_MS,
     killSignal: 'SIGKILL',
   })
-  const ended = new Promise<number | null>((resolve, reject) => {
+  const ended = new Promise<Pick<ProgramResult, 'code' | 'signal'>>((resolve, reject) => {
     child.on('error', reject)
-    child.on('close', resolve)
+    child.on('close', (code, signal) => resolve({ code, signal }))
   })
-  const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), ended])
+  const [stdout, stderr, end] = await Promise.all([text(child.stdout), text(child.stderr), ended])
   const lines = stdout.split('\n').filter((line) => line.startsWith('{'))
   const results = lines.map((line) => JSON.parse(line) as CaseResult)
-  return { results: new Map(results.map((result) => [result.name, result])), code, stderr }
+  return { results: new Map(results.map((result) => [result.name, result])), ...end, stderr }
 }
 
 const TIME_LIMIT_MS = 180_000
