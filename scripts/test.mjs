@@ -48,7 +48,7 @@ const STEPS = [
   'demo',
   'release',
 ]
-/** The number of failed tests of a suite up to which a busy machine may be the reason. */
+/** The number of files with failed tests up to which a busy machine may be the reason. */
 const MAX_UNSTABLE = 3
 /** Compilers keep one core busy, and suites wait about half of the time. */
 const CONCURRENCY = options.chaos ? 1 : 2
@@ -64,7 +64,7 @@ const env = {
 const packages = packagesOf(root)
 const published = publishedPackages(root)
 const total = { passed: 0, failed: 0, skipped: 0 }
-/** The results of suites in which few tests failed. */
+/** The results of suites in which tests of few files failed. */
 const suspicious = []
 refuseUnknown('--only', only, STEPS)
 refuseUnknown('--except', except, STEPS)
@@ -227,15 +227,15 @@ function suitesByLength() {
 async function suite(path) {
   if (!isSelected('suites') || (chosen && !chosen.includes(basename(path)))) return
   const result = { path, ...(await vitest(path)) }
-  const suspects = suspectsOf(result).length
-  if (!result.ok && suspects > 0 && suspects <= MAX_UNSTABLE) suspicious.push(result)
+  const files = filesOf(result).length
+  if (!result.ok && files > 0 && files <= MAX_UNSTABLE) suspicious.push(result)
   else reportSuite(result)
 }
 
 /**
- * Reports a suite in which few tests failed. If their files pass twice in a row when nothing else
- * runs, the tests are unstable, so that their timeouts or the tested code can be improved. A busy
- * machine does not fail a change.
+ * Reports a suite in which tests of few files failed. If these files pass twice in a row when
+ * nothing else runs, the tests are unstable, so that their timeouts or the tested code can be
+ * improved. A busy machine does not fail a change.
  */
 async function judge(result) {
   const isUnstable = await passAlone(result)
@@ -245,7 +245,7 @@ async function judge(result) {
 }
 
 async function passAlone(result) {
-  const files = [...new Set(suspectsOf(result).map(({ file }) => file))]
+  const files = filesOf(result)
   for (let i = 0; i < 2; i++) {
     const rerun = await vitest(result.path, files)
     if (rerun.ok) continue
@@ -253,6 +253,10 @@ async function passAlone(result) {
     return false
   }
   return true
+}
+
+function filesOf(result) {
+  return [...new Set(suspectsOf(result).map(({ file }) => file))]
 }
 
 function suspectsOf({ failed, unhandled }) {
