@@ -119,7 +119,7 @@ class RedisHttpCache implements HttpCache {
         if (found.freshFor > 0)
           return this.#respond(request, found, { hit: true, ttl: found.freshFor / 1_000 })
         forwarded = 'stale'
-        if (-found.freshFor <= found.page.meta.staleWhileRevalidate) {
+        if (-found.freshFor < found.page.meta.staleWhileRevalidate) {
           this.#refresh({ key, request, handler: background, forwarded, found, outage })
           return this.#respond(request, found, { hit: true, ttl: found.freshFor / 1_000 })
         }
@@ -308,7 +308,7 @@ class RedisHttpCache implements HttpCache {
   }
 
   #mayServeStale({ found }: Job): boolean {
-    return found !== undefined && -found.freshFor <= found.page.meta.staleIfError
+    return found !== undefined && -found.freshFor < found.page.meta.staleIfError
   }
 
   /** Renders a stale page again, after the request was answered. */
