@@ -34,14 +34,9 @@ export class ClassAlone {
     const query = queryOf(name, isTag, groups)
     const rows = await this.#engine.rows.peek(query)
     if (rows !== undefined) return rows
-    try {
-      this.#pending.add(query.key.join(), {
-        groups,
-        versions: await this.#engine.rows.versions(groups),
-      })
-    } catch {
-      // Redis does not answer. The rows are not stored.
-    }
+    // Without a reply of Redis, the rows are not stored.
+    const versions = await this.#engine.rows.versions(groups).catch(() => undefined)
+    this.#pending.add(query.key.join(), versions && { groups, versions })
     return undefined
   }
 

@@ -59,6 +59,54 @@ onEachClient('drizzle_class', (bench) => {
     }
   })
 
+  it.each([
+    ['of the same read', true],
+    ['of a read that ignores writes', false],
+  ])('never stores rows %s that arrive while a later read is under way', async (_, auto) => {
+    const { cache } = bench.open({ wrapped: false })
+    const tables = ['users']
+    // As Drizzle calls it for two reads of one key, and the rows of the second come first.
+    expect(await cache.get('query', tables, false, auto)).toBeUndefined()
+    await cache.onMutate({ tables: users })
+    expect(await cache.get('query', tables, false, true)).toBeUndefined()
+    await cache.put('query', ['new'], tables)
+    expect(await cache.get('query', tables, false, true)).toBeUndefined()
+    await cache.put('query', ['old'], tables)
+    expect(await cache.get('query', tables, false, true)).toBeUndefined()
+    // Once all reads have ended, rows are stored again.
+    await cache.put('query', ['new'], tables)
+    await cache.put('query', ['new'], tables)
+    expect(await cache.get('query', tables, false, true)).toBeUndefined()
+    await cache.put('query', ['new'], tables)
+    expect(await cache.get('query', tables, false, true)).toEqual(['new'])
+  })
+
+  it('never stores rows of a read that Redis did not answer', async () => {
+    const clientOptions = { resilience: { readTimeout: 200, writeTimeout: 300 } }
+    const { cache } = bench.open({ wrapped: false, clientOptions })
+    const writer = bench.open({ wrapped: false })
+    await bench.redis.pause()
+    expect(await cache.get('query', ['users'], false)).toBeUndefined()
+    await bench.redis.resume()
+    await writer.cache.onMutate({ tables: users })
+    expect(await cache.get('query', ['users'], false)).toBeUndefined()
+    await cache.put('query', ['old'], ['users'])
+    expect(await cache.get('query', ['users'], false)).toBeUndefined()
+  })
+
+  it('never stores rows of a read for which there was no room', async () => {
+    const { cache } = bench.open({ wrapped: false })
+    const get = (key: string) => cache.get(key, ['users'], false)
+    for (let i = 0; i < 100; i++)
+      await Promise.all(Array.from({ length: 100 }, (_, j) => get(`failed ${i * 100 + j}`)))
+    await get('query')
+    await cache.put('failed 99', ['rows'], ['users'])
+    await cache.onMutate({ tables: users })
+    await get('query')
+    await cache.put('query', ['old'], ['users'])
+    expect(await get('query')).toBeUndefined()
+  })
+
   it('with Redis down, reads use the database, and a write rejects but changes rows', async () => {
     const clientOptions = { resilience: { readTimeout: 200, writeTimeout: 300 } }
     const { db } = bench.open({ wrapped: false, clientOptions })
