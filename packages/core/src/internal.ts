@@ -88,6 +88,7 @@ export { groupBy } from './util/group-by.js'
 export { sleep, sleepUnlessAborted, type SleepOptions } from './util/sleep.js'
 export { withTimeLimit } from './util/time-limit.js'
 export { Slices } from './util/slices.js'
+export { StartedReads } from './util/started-reads.js'
 export { createToken } from './util/token.js'
 export { unref } from './util/unref.js'
 export {
