@@ -1,8 +1,9 @@
+import { StartedReads } from '@cache/core/internal'
+import type { GroupVersions } from '@cache/versioning'
 import type { MutationOption } from 'drizzle-orm/cache/core'
 import type { CacheConfig } from 'drizzle-orm/cache/core/types'
 import type { CachedQuery } from './cached-query.js'
 import type { Engine } from './engine.js'
-import { PendingReads } from './pending-reads.js'
 import { storableRows } from './rows.js'
 import { ttlOf } from './ttl-config.js'
 
@@ -12,7 +13,7 @@ import { ttlOf } from './ttl-config.js'
  */
 export class ClassAlone {
   readonly #engine: Engine
-  readonly #pending = new PendingReads()
+  readonly #reads = new StartedReads<ReadStart>()
 
   constructor(engine: Engine) {
     this.#engine = engine
@@ -36,7 +37,7 @@ export class ClassAlone {
     if (rows !== undefined) return rows
     // Without a reply of Redis, the rows are not stored.
     const versions = await this.#engine.rows.versions(groups).catch(() => undefined)
-    this.#pending.add(query.key.join(), versions && { groups, versions })
+    this.#reads.add(query.key.join(), versions && { groups, versions })
     return undefined
   }
 
@@ -47,11 +48,11 @@ export class ClassAlone {
     isTag: boolean,
     config: CacheConfig | undefined,
   ): Promise<void> {
-    const pending = this.#pending.take(queryOf(name, isTag, []).key.join())
+    const start = this.#reads.take(queryOf(name, isTag, []).key.join())
     const rows = storableRows(response)
     const ttl = ttlOf(config)
-    if (!pending || rows === undefined) return
-    const { groups, versions } = pending
+    if (!start || rows === undefined) return
+    const { groups, versions } = start
     try {
       await this.#engine.rows.set(queryOf(name, isTag, groups), rows, {
         versions,
@@ -72,6 +73,12 @@ export class ClassAlone {
     await this.#engine.begin(groups)
     await this.#engine.invalidate(groups)
   }
+}
+
+/** What was current when a read began. */
+interface ReadStart {
+  readonly groups: readonly string[]
+  readonly versions: GroupVersions
 }
 
 function queryOf(name: string, isTag: boolean, groups: readonly string[]): CachedQuery {
