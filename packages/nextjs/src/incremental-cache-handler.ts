@@ -1,10 +1,10 @@
 import { channels } from '@cache/core'
-import { emit, readOptions } from '@cache/core/internal'
+import { emit, readOptions, StartedReads } from '@cache/core/internal'
 import { dirname } from 'node:path'
 import { readBuildOutput } from './build-output.js'
 import { tagsOfResponse } from './entry-tags.js'
 import { createEntryKeys } from './keys.js'
-import { LoadStarts } from './load-starts.js'
+import type { ClockReading } from './load-starts.js'
 import type {
   CacheControl,
   IncrementalCacheContext,
@@ -104,7 +104,7 @@ class RedisIncrementalCacheHandler implements IncrementalCacheHandler {
   readonly #store: IncrementalStore
   readonly #context: IncrementalCacheContext
   readonly #isPrefetch: boolean
-  readonly #starts = new LoadStarts()
+  readonly #reads = new StartedReads<ClockReading>()
   /** A load without a `get` before it began after this, by the monotonic clock. */
   readonly #createdAt = performance.now()
 
@@ -127,11 +127,13 @@ class RedisIncrementalCacheHandler implements IncrementalCacheHandler {
     const { entries, keyOf } = this.#storage()
     const key = keyOf(nextKey, isData)
     const softTags = isData ? [...(context.tags ?? []), ...(context.softTags ?? [])] : []
+    let clock: ClockReading | undefined
+    let isFresh = false
     try {
-      const { found: stored, clock } = await entries.read(key, softTags)
-      const found = stored ?? (isData ? undefined : await this.#readBuilt(nextKey, context))
-      const isFresh = found !== undefined && !found.isStale && !needsRegeneration(found, context)
-      if (!isFresh) this.#starts.note(key, clock)
+      const lookup = await entries.read(key, softTags)
+      clock = lookup.clock
+      const found = lookup.found ?? (isData ? undefined : await this.#readBuilt(nextKey, context))
+      isFresh = found !== undefined && !found.isStale && !needsRegeneration(found, context)
       if (!found || hasExpired(found)) return null
       const { data } = found.value
       if (typeof data === 'object' && data !== null) returned.add(data)
@@ -140,6 +142,8 @@ class RedisIncrementalCacheHandler implements IncrementalCacheHandler {
     } catch (error) {
       report('get', key, error)
       return null
+    } finally {
+      if (!isFresh) this.#reads.add(key, clock)
     }
   }
 
@@ -150,7 +154,7 @@ class RedisIncrementalCacheHandler implements IncrementalCacheHandler {
     const { entries, keyOf, regenerations } = this.#storage()
     const { maxTtl } = this.#store.options
     const key = keyOf(nextKey, isData)
-    const clock = this.#starts.takeFirst(key)
+    const clock = this.#reads.take(key)
     try {
       // A page could not be rendered, and Next.js wants to try again later.
       if (typeof data === 'object' && data !== null && returned.has(data)) {

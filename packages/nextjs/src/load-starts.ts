@@ -23,13 +23,6 @@ export class LoadStarts {
     this.#readings.set(key, all, all.length * 64)
   }
 
-  /** Returns the first reading of a key, and forgets them all. */
-  takeFirst(key: string): ClockReading | undefined {
-    const first = this.#readings.get(key)?.[0]
-    this.#readings.delete(key)
-    return first
-  }
-
   /** Returns the last reading of a key before a load began, and forgets them all. */
   takeBefore(key: string, at: number): ClockReading | undefined {
     const last = this.#readings.get(key)?.findLast(({ answered }) => answered <= at)

@@ -184,6 +184,26 @@ describe.each(clientNames)('createIncrementalCacheHandler on %s', (name) => {
     expect(await one().get('hash', { kind: 'FETCH', tags: ['a'] })).toBeNull()
   })
 
+  it('old data that arrives while its request loads it again is not stored', async () => {
+    const request = one()
+    const get = () => request.get('hash', { kind: 'FETCH', tags: ['a'] })
+    const set = (body: string) =>
+      request.set('hash', fetched(body, ['a']), { fetchCache: true, tags: ['a'] })
+    expect(await get()).toBeNull()
+    await other().revalidateTag('a')
+    expect(await get()).toBeNull()
+    await set('new')
+    expect(await get()).toBeNull()
+    await set('old')
+    expect(await get()).toBeNull()
+    // Once all loads of the request have ended, data is stored again.
+    await set('new')
+    await set('new')
+    expect(await get()).toBeNull()
+    await set('new')
+    expect(await get()).toMatchObject({ value: fetched('new', ['a']) })
+  })
+
   it('serves a stale page while one instance regenerates it', async () => {
     const instances = [one, other, instance(), instance()]
     await render(one, 'old', ['a'])

@@ -2,7 +2,7 @@ import { channels, type CacheClient, type Messages } from '@cache/core'
 import { startRedis } from '@cache/testkit'
 import { afterEach, describe, expect, it } from 'vitest'
 import { clientNames, Clients } from './clients.js'
-import { HOUR, incrementalInstance, lifetime, page, UseCacheInstance } from './entries.js'
+import { fetched, HOUR, incrementalInstance, lifetime, page, UseCacheInstance } from './entries.js'
 
 /** A request waits for Redis at most this long, a few times. */
 const resilience = {
@@ -45,6 +45,30 @@ describe.each(clientNames)('on %s', (name) => {
       expect(performance.now() - begun).toBeLessThan(SOON)
     }
   }
+
+  it('data of a request that Redis did not answer is not stored after a revalidation', async () => {
+    const { server, client } = await start()
+    const newRequest = incrementalInstance({ client })
+    const write = { fetchCache: true, tags: ['a'] }
+    const request = newRequest()
+    const get = () => request.get('hash', { kind: 'FETCH', tags: ['a'] })
+    await server.pause()
+    expect(await get()).toBeNull()
+    await server.resume()
+    await expect
+      .poll(() =>
+        newRequest()
+          .revalidateTag('a')
+          .then(
+            () => true,
+            () => false,
+          ),
+      )
+      .toBe(true)
+    expect(await get()).toBeNull()
+    await request.set('hash', fetched('old', ['a']), write)
+    expect(await get()).toBeNull()
+  })
 
   describe.each([
     ['paused', 'pause', 'resume'],
