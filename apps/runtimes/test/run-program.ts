@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { startRedis } from '@cache/testkit'
@@ -21,7 +22,11 @@ const programs: Readonly<Record<ModuleFormat, string>> = {
   CommonJS: fileURLToPath(new URL('../dist/program.cjs', import.meta.url)),
 }
 
-/** Runs the program under a runtime, with two Redis servers of its own. */
+/**
+ * Runs the program under a runtime, with two Redis servers and a cache of compiled code of its own:
+ * Deno 2.9 also executes a cached file after it was replaced by another one of the same length
+ * (denoland/deno#36413).
+ */
 export async function runProgram(
   [file, ...args]: readonly [string, ...string[]],
   format: ModuleFormat,
@@ -32,7 +37,13 @@ export async function runProgram(
   const servers: Servers = { urls: [first.url, second.url], secondPid: second.pid }
   const child = spawn(file, [...args, programs[format], client, JSON.stringify(servers)], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NODE_OPTIONS: '', NO_COLOR: '1', DENO_NO_UPDATE_CHECK: '1' },
+    env: {
+      ...process.env,
+      NODE_OPTIONS: '',
+      NO_COLOR: '1',
+      DENO_NO_UPDATE_CHECK: '1',
+      DENO_DIR: join(first.directory, 'deno'),
+    },
     timeout: TIME_LIMIT_MS,
     killSignal: 'SIGKILL',
   })
