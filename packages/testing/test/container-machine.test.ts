@@ -47,6 +47,25 @@ describe.runIf(process.platform === 'linux')('servers inside a container', async
     },
   )
 
+  it.runIf(binary)('are gone only once all of their threads have ended', async () => {
+    let endingThreads = 0
+    const slow: ContainerAccess = {
+      ...container,
+      async exec(command) {
+        const result = await container.exec(command)
+        if (command.includes('KILL')) endingThreads = 3
+        if (endingThreads === 0 || !result.output.startsWith('State:')) return result
+        return {
+          exitCode: 0,
+          output: `State:\tZ (zombie)\nThreads:\t${1 + endingThreads--}\n`,
+        }
+      },
+    }
+    await using redis = await launchServer(containerMachine(slow))
+    await redis.kill()
+    expect(endingThreads).toBe(0)
+  })
+
   it.runIf(binary)('report why they did not start', async () => {
     await expect(
       launchServer(containerMachine(container), { config: { 'no-such-line': 'yes' } }),

@@ -76,13 +76,17 @@ shift
 echo $!
 `
 
-/** A zombie counts as dead. Its pid exists until the container's first process reaps it. */
+/**
+ * A zombie counts as dead, because its pid exists until the container's first process reaps it; but
+ * only once all of its threads have ended, because until then they keep its sockets open.
+ */
 async function alive(container: ContainerAccess, pid: number): Promise<boolean> {
-  return (
-    (await shell(container, 'grep -s "^State:" "/proc/$1/status" || true', String(pid))).match(
-      /State:\s+[^ZX\s]/,
-    ) !== null
+  const status = await shell(
+    container,
+    'grep -sE "^(State|Threads):" "/proc/$1/status" || true',
+    String(pid),
   )
+  return /State:\s+[^ZX\s]/.test(status) || Number(/Threads:\s+(\d+)/.exec(status)?.[1] ?? 0) > 1
 }
 
 async function shell(
