@@ -66,6 +66,8 @@ const published = publishedPackages(root)
 const total = { passed: 0, failed: 0, skipped: 0 }
 /** The results of suites in which tests of few files failed. */
 const suspicious = []
+/** Why something failed, for the end of the output: the middle of a long log is easily lost. */
+const reasons = []
 refuseUnknown('--only', only, STEPS)
 refuseUnknown('--except', except, STEPS)
 refuseUnknown(
@@ -88,6 +90,7 @@ for (const result of suspicious) await judge(result)
 if (options.chaos || only?.includes('release')) await rehearseRelease()
 
 rmSync(scratch, { recursive: true, force: true })
+for (const reason of reasons) console.log(reason)
 const nothingRan = total.passed + total.failed === 0
 if (nothingRan) console.error('Nothing ran: --only, --except, --package and --chaos leave no step.')
 const skippedText = total.skipped > 0 ? `, ${total.skipped} skipped` : ''
@@ -240,8 +243,9 @@ async function suite(path) {
 async function judge(result) {
   const isUnstable = await passAlone(result)
   reportSuite(result, isUnstable)
-  if (isUnstable)
-    for (const { name } of suspectsOf(result)) console.log(`UNSTABLE ${result.path}: ${name}`)
+  if (!isUnstable) return
+  for (const { name } of suspectsOf(result)) console.log(`UNSTABLE ${result.path}: ${name}`)
+  reasons.push(reasonOf(`UNSTABLE suite ${result.path}`, result.output))
 }
 
 async function passAlone(result) {
@@ -330,8 +334,17 @@ function report(ok, name, took, output) {
   if (output) console.log(output.slice(-12_000))
   const seconds = (took / 1_000).toFixed(1)
   console.log(`${ok ? 'ok    ' : 'FAILED'} ${name} (${seconds} s)`)
+  if (!ok) reasons.push(reasonOf(`FAILED ${name}`, output))
   if (process.env.GITHUB_STEP_SUMMARY)
     appendFileSync(process.env.GITHUB_STEP_SUMMARY, `${ok ? '✅' : '❌'} ${name}: ${seconds} s\n\n`)
+}
+
+/** Returns the beginning of what vitest says of failed tests, or the end of other output. */
+function reasonOf(title, output) {
+  const text = stripVTControlCharacters(output)
+  const start = text.search(/^⎯+ (Failed|Unhandled) /m)
+  const reason = start === -1 ? text.slice(-2_500) : text.slice(start, start + 2_500)
+  return `\n${title}\n${reason.trim()}\n`
 }
 
 function refuseUnknown(option, names = [], known) {
