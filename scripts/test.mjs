@@ -50,8 +50,10 @@ const STEPS = [
 ]
 /** The number of files with failed tests up to which a busy machine may be the reason. */
 const MAX_UNSTABLE = 3
-/** Compilers keep one core busy, and suites wait about half of the time. */
-const CONCURRENCY = options.chaos ? 1 : 2
+/** How many steps and suites run at once. Compilers keep one core busy each. */
+const CONCURRENT_STEPS = 2
+/** Suites wait about half of the time: for timers, and for servers that fail on purpose. */
+const CONCURRENT_SUITES = options.chaos ? 1 : 3
 const only = options.only?.split(',')
 const except = options.except?.split(',') ?? []
 const chosen = options.package?.split(',')
@@ -80,12 +82,13 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () =>
 
 if (!options.chaos) {
   await step('build', 600, turbo('build', '--filter=!@cache/docs'))
-  await inTurn([checkSite, checkTypes, checkPublished, checkScripts, checkPrograms, checkFormat])
+  const checks = [checkSite, checkTypes, checkPublished, checkScripts, checkPrograms, checkFormat]
+  await inTurn(checks, CONCURRENT_STEPS)
 }
-await inTurn([
-  ...(options.chaos ? [] : [demo]),
-  ...suitesByLength().map((path) => () => suite(path)),
-])
+await inTurn(
+  [...(options.chaos ? [] : [demo]), ...suitesByLength().map((path) => () => suite(path))],
+  CONCURRENT_SUITES,
+)
 for (const result of suspicious) await judge(result)
 if (options.chaos || only?.includes('release')) await rehearseRelease()
 
@@ -101,11 +104,11 @@ function turbo(...task) {
   return ['pnpm', 'exec', 'turbo', 'run', ...task, '--output-logs=errors-only']
 }
 
-/** Runs the functions in their order, and up to `CONCURRENCY` of them at once. */
-async function inTurn(functions) {
+/** Runs the functions in their order, and so many of them at once. */
+async function inTurn(functions, atOnce) {
   const waiting = [...functions]
   await Promise.all(
-    Array.from({ length: CONCURRENCY }, async () => {
+    Array.from({ length: atOnce }, async () => {
       while (waiting.length > 0) await waiting.shift()()
     }),
   )
