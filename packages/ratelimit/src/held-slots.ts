@@ -1,5 +1,5 @@
 import { channels, type CacheClient } from '@cache/core'
-import { emit, unref, type PendingReleases } from '@cache/core/internal'
+import { emit, RenewedHold, type PendingReleases } from '@cache/core/internal'
 import type { SlotHandle } from './decision.js'
 import { SlotLostError, isClosed } from './errors.js'
 import { releaseScript, renewScript } from './scripts.js'
@@ -24,22 +24,29 @@ export interface HeldSlotsOptions extends SlotSet {
   readonly onEnd: (slots: HeldSlots) => void
 }
 
-/**
- * Slots that this process holds. They are renewed after each third of their ttl, until they are
- * released or lost.
- */
+/** Slots that this process holds, until they are released or lost. */
 export class HeldSlots implements SlotHandle {
   readonly #options: HeldSlotsOptions
-  readonly #ttl: number
   readonly #controller = new AbortController()
-  #expiryTimer: NodeJS.Timeout | undefined
-  #renewalTimer: NodeJS.Timeout | undefined
+  readonly #hold: RenewedHold
   #released: Promise<void> | undefined
 
   constructor(options: HeldSlotsOptions) {
+    const { client, keys, ttls, token, requestedAt, onEnd } = options
     this.#options = options
-    this.#ttl = Math.min(...options.ttls)
-    this.#extend(options.requestedAt)
+    this.#hold = new RenewedHold({
+      ttl: Math.min(...ttls),
+      requestedAt,
+      renew: (timeout) =>
+        client.run(renewScript, keys, [token, ...ttls.map(toMicros)], { timeout }),
+      onError: (error) =>
+        emit(channels.error, () => ({ operation: 'ratelimit renew', key: keys[0]!, error })),
+      onLost: () => {
+        onEnd(this)
+        this.#controller.abort(new SlotLostError(keys[0]!))
+      },
+      renewsExpired: false,
+    })
   }
 
   get signal(): AbortSignal {
@@ -47,7 +54,7 @@ export class HeldSlots implements SlotHandle {
   }
 
   release(): Promise<void> {
-    this.#clearTimers()
+    this.#hold.end()
     return (this.#released ??= this.#release())
   }
 
@@ -70,56 +77,9 @@ export class HeldSlots implements SlotHandle {
     }
   }
 
-  /**
-   * Restarts the ttl. It is counted from when the slots were requested, which is before Redis began
-   * to count. They are given up slightly earlier than that, because timers fire late.
-   */
-  #extend(requestedAt: number): void {
-    this.#clearTimers()
-    const margin = Math.min(this.#ttl / 10, 100)
-    const left = requestedAt + this.#ttl - margin - performance.now()
-    if (left <= 0) return this.#lose()
-    this.#expiryTimer = unref(setTimeout(() => this.#lose(), left))
-    this.#renewAfter(Math.max(0, left - (2 * this.#ttl) / 3))
-  }
-
-  #renewAfter(ms: number): void {
-    this.#renewalTimer = unref(setTimeout(() => void this.#renew(), ms))
-  }
-
-  async #renew(): Promise<void> {
-    const { client, keys, ttls, token } = this.#options
-    const requestedAt = performance.now()
-    let renewed: boolean
-    try {
-      renewed = await client.run(renewScript, keys, [token, ...ttls.map(toMicros)], {
-        timeout: Math.ceil(this.#ttl / 3),
-      })
-    } catch (error) {
-      if (isClosed(error)) return // The slots expire by themselves.
-      emit(channels.error, () => ({ operation: 'ratelimit renew', key: keys[0]!, error }))
-      if (!this.ended) this.#renewAfter(this.#ttl / 20)
-      return
-    }
-    if (this.ended) return
-    if (renewed) this.#extend(requestedAt)
-    else this.#lose()
-  }
-
   /** Whether the slots are released or lost. */
   get ended(): boolean {
     return this.#released !== undefined || this.signal.aborted
-  }
-
-  #lose(): void {
-    this.#clearTimers()
-    this.#options.onEnd(this)
-    this.#controller.abort(new SlotLostError(this.#options.keys[0]!))
-  }
-
-  #clearTimers(): void {
-    clearTimeout(this.#expiryTimer)
-    clearTimeout(this.#renewalTimer)
   }
 }
 

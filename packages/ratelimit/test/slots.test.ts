@@ -51,6 +51,13 @@ onEveryServer(({ newClient, keys }) => {
     expect((await limiters[0]!.peek('u')).remaining).toBe(3)
   })
 
+  it('holds a slot whose ttl is longer than any timer of Node.js', async () => {
+    const held = await make(1, 40 * 86_400_000).consume('u')
+    await sleep(50)
+    expect(held.signal.aborted).toBe(false)
+    await held.release()
+  })
+
   it('renews a slot as long as it is held', async () => {
     const limiter = make(1, 1_000)
     const held = await limiter.consume('u')
