@@ -1,6 +1,7 @@
 export { createHttpCache } from './cache/http-cache.js'
 export type { HttpCacheOptions } from './cache/options.js'
 export type { Handler, HttpCache } from './cache/types.js'
+export { ClaimLostError } from './errors.js'
 export { createIdempotency } from './idempotency/idempotency.js'
 export type { IdempotencyOptions } from './idempotency/options.js'
 export type { Idempotency, IdempotencyContext, IdempotentHandler } from './idempotency/types.js'

@@ -86,8 +86,9 @@ describe.each(clientNames)('on %s', (name) => {
     expect(retry.headers.get('x-charge')).toBe('1')
     expect(retry.headers.getSetCookie()).toEqual(['a=1', 'b=2'])
     expect(retry.headers.get('idempotency-replayed')).toBe('true')
+    const signal = expect.any(AbortSignal)
     expect(runs).toEqual([
-      { body: '{"amount":1}', context: { key: 'k1', attempt: 1, isProtected: true } },
+      { body: '{"amount":1}', context: { key: 'k1', attempt: 1, isProtected: true, signal } },
     ])
   })
 
@@ -152,7 +153,8 @@ describe.each(clientNames)('on %s', (name) => {
     expect(runs).toHaveLength(0)
     expect((await make().handle(post(undefined), handler)).status).toBe(201)
     const unprotected = { key: undefined, attempt: 1, isProtected: false }
-    expect(runs[0]!.context).toEqual(unprotected)
+    expect(runs[0]!.context).toMatchObject(unprotected)
+    expect(runs[0]!.context.signal.aborted).toBe(false)
   })
 
   it('leaves methods alone that are not listed', async () => {
@@ -290,6 +292,25 @@ describe.each(clientNames)('on %s', (name) => {
     expect(await claim('t1')).toEqual({ status: 'left' })
     expect(await claim('t2')).toEqual({ status: 'started', attempt: 1 })
     expect(await claim('t2')).toEqual({ status: 'started', attempt: 1 })
+  })
+
+  it('tells a run that another one has taken over', async () => {
+    const options = { claimTtl: '900ms' } as const
+    const gate = new Gate()
+    let overtaken: AbortSignal | undefined
+    const first = make(options).handle(post('k'), async (_, { signal }) => {
+      overtaken = signal
+      await gate.opened
+      return new Response('first')
+    })
+    await eventually(() => overtaken)
+    await loseClaim()
+    const { handler } = charging()
+    expect((await make(options, other).handle(post('k'), handler)).status).toBe(201)
+    await eventually(() => overtaken!.aborted)
+    expect(overtaken!.reason).toMatchObject({ name: 'ClaimLostError', code: 'CLAIM_LOST' })
+    gate.open()
+    expect((await first).status).toBe(409)
   })
 
   it('does not let a run that was overtaken store its response', async () => {

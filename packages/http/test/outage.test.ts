@@ -112,6 +112,32 @@ describe.each(clientNames)('on %s', (name) => {
     })
   })
 
+  it('tells a run whose claim may end, and keeps the claim if Redis is back in time', async () => {
+    const { server, client } = await start()
+    const options = { client, prefix: 'keys', scope: () => '', claimTtl: '1500ms' } as const
+    const request = () =>
+      new Request(url, { method: 'POST', body: 'x', headers: { 'idempotency-key': 'k' } })
+    const gate = new Gate()
+    let signal: AbortSignal | undefined
+    const first = createIdempotency(options).handle(request(), async (_, context) => {
+      signal = context.signal
+      await gate.opened
+      return new Response('charged')
+    })
+    await eventually(() => signal)
+    await server.pause()
+    await eventually(() => signal!.aborted)
+    expect(signal!.reason).toMatchObject({ name: 'ClaimLostError', code: 'CLAIM_LOST' })
+    await server.resume()
+    // The handler goes on nevertheless. Unless another run has begun, its claim is renewed.
+    const claim = async () => (await server.cli('KEYS', '*:claim')) !== ''
+    await eventually(claim)
+    const retry = await createIdempotency(options).handle(request(), () => new Response('twice'))
+    expect(retry.status).toBe(409)
+    gate.open()
+    expect(await (await first).text()).toBe('charged')
+  })
+
   it('answers although Redis dies meanwhile, and stores the response later', async () => {
     const { server, client } = await start()
     const idempotency = createIdempotency({ client, prefix: 'keys', scope: () => '' })

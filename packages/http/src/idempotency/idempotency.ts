@@ -8,9 +8,11 @@ import {
   emit,
   PendingReleases,
   readOptions,
+  RenewedHold,
 } from '@cache/core/internal'
 import { createHash } from 'node:crypto'
 import { discard } from '../discard.js'
+import { ClaimLostError } from '../errors.js'
 import { endToEnd, hasNoBody } from '../headers.js'
 import { readBody } from '../read-body.js'
 import { responseCodec, type StoredResponse } from '../stored-response.js'
@@ -68,7 +70,7 @@ class RedisIdempotency implements Idempotency {
     { body: given }: { readonly body?: Uint8Array } = {},
   ): Promise<Response> {
     const { methods, header, maxRequestBytes } = this.#options
-    const unprotected = { key: undefined, attempt: 1, isProtected: false }
+    const unprotected = { key: undefined, attempt: 1, isProtected: false, signal: NEVER_ABORTED }
     if (!methods.has(request.method)) return handler(request, unprotected)
     const field = request.headers.get(header)
     if (field === null) {
@@ -92,15 +94,17 @@ class RedisIdempotency implements Idempotency {
       )
     const run = this.#runOf(await this.#options.scope(request), key)
     const asRead = given ? request : withBody(request, body)
-    const claim = await this.#claim(run, fingerprintOf(request, body))
+    const fingerprint = fingerprintOf(request, body)
+    const claimedAt = performance.now()
+    const claim = await this.#claim(run, fingerprint)
     switch (claim?.status) {
       case undefined:
         return this.#options.onOutage === 'run'
           ? handler(asRead, { ...unprotected, key })
           : problem(503, 'Service unavailable', 'Try again with the same key.', RETRY)
       case 'started':
-        return this.#run(run, () =>
-          handler(asRead, { key, attempt: claim.attempt, isProtected: true }),
+        return this.#run(run, claimedAt, (signal) =>
+          handler(asRead, { key, attempt: claim.attempt, isProtected: true, signal }),
         )
       case 'done':
         return this.#replay(claim.response, run.keys[0])
@@ -161,10 +165,15 @@ class RedisIdempotency implements Idempotency {
     }
   }
 
-  async #run(run: Run, handler: () => Response | Promise<Response>): Promise<Response> {
-    const stopRenewing = this.#renew(run)
+  async #run(
+    run: Run,
+    claimedAt: number,
+    handler: (signal: AbortSignal) => Response | Promise<Response>,
+  ): Promise<Response> {
+    const lost = new AbortController()
+    const hold = this.#renew(run, claimedAt, lost)
     try {
-      const response = await handler()
+      const response = await handler(lost.signal)
       if (!this.#options.keep(response)) {
         await this.#release(run)
         return response
@@ -172,7 +181,7 @@ class RedisIdempotency implements Idempotency {
       return await this.#complete(run, response)
     } finally {
       // After an error, nobody knows what the handler has done: the claim ends by itself.
-      stopRenewing()
+      hold.end()
     }
   }
 
@@ -257,20 +266,19 @@ class RedisIdempotency implements Idempotency {
     return this.#client.run(releaseScript, [...keys, mark], [token, String(MARK_TTL)])
   }
 
-  /** Renews a claim until the returned function is called. */
-  #renew({ keys, token }: Run): () => void {
-    const { claimTtl } = this.#options
-    const timer = setInterval(
-      () => {
-        this.#client
-          .run(renewScript, keys, [token, String(claimTtl)])
-          .then((isKept) => (isKept ? undefined : clearInterval(timer)))
-          .catch((error: unknown) => this.#report('renew', keys[0], error))
-      },
-      Math.max(1, claimTtl / 3),
-    )
-    timer.unref()
-    return () => clearInterval(timer)
+  /** Renews a claim until it is ended, and aborts `lost` before another run can begin. */
+  #renew({ keys, token }: Run, claimedAt: number, lost: AbortController): RenewedHold {
+    const { ttl, claimTtl } = this.#options
+    const args = [token, String(claimTtl), String(Math.max(ttl, claimTtl))]
+    return new RenewedHold({
+      ttl: claimTtl,
+      requestedAt: claimedAt,
+      renew: (timeout) => this.#client.run(renewScript, keys, args, { timeout }),
+      onError: (error) => this.#report('renew', keys[0], error),
+      onLost: (reason) => lost.abort(new ClaimLostError(keys[0], reason)),
+      // The handler may not have stopped, and perhaps no other run has begun.
+      renewsExpired: true,
+    })
   }
 
   #report(operation: string, key: string, error: unknown): void {
@@ -280,6 +288,8 @@ class RedisIdempotency implements Idempotency {
 
 /** The longest time that a command may be delayed, such as by a paused server. */
 const MARK_TTL = 10 * 60_000
+
+const NEVER_ABORTED = new AbortController().signal
 
 const RETRY = { 'retry-after': '1' }
 

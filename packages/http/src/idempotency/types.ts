@@ -10,6 +10,12 @@ export interface IdempotencyContext {
   readonly attempt: number
   /** Whether other requests with the key are kept from running. `false` in an outage of Redis. */
   readonly isProtected: boolean
+  /**
+   * Aborts with a `ClaimLostError` before another run of the key can begin: if Redis has not
+   * confirmed a renewal for nearly `claimTtl`, or if another run has taken over. Pass it to what the
+   * handler calls. It never aborts if the run is not protected.
+   */
+  readonly signal: AbortSignal
 }
 
 /** A handler that runs once for all requests with the same key. */
@@ -23,6 +29,7 @@ export type IdempotentHandler = (
  *
  * - while a run goes on, and for `claimTtl` after its process died, no other run of its key begins,
  *   in any process;
+ * - a run whose claim may end learns it before, by its `signal`;
  * - a run that has a response is never repeated, for `ttl`; retries get the same response;
  * - a run that was overtaken cannot store its response;
  * - a key with another request gets 422.
