@@ -95,19 +95,11 @@ export class ReplaceableClient<C extends NodeRedisStandalone> {
   }
 
   async #connect(original: Duplicable, attempt: number, options: ConnectOptions): Promise<void> {
-    const { timeout, database } = options
-    const originalSocket = original.options?.socket
-    const socket = originalSocket && {
-      ...originalSocket,
-      reconnectStrategy: false,
-      connectTimeout: timeout,
-    }
+    const { timeout } = options
     const isCurrent = (): boolean => this.#attempt === attempt
     const backoff = new Backoff({ first: 50, max: 1_000 })
     while (isCurrent()) {
-      const duplicate = original.duplicate(
-        socket && { socket, ...(database !== undefined && { database }) },
-      )
+      const duplicate = original.duplicate(overridesFor(original, options))
       duplicate.on('error', (error: unknown) => {
         this.#on.error(error)
         if (this.#duplicate !== duplicate || duplicate.isReady) return
@@ -125,6 +117,22 @@ export class ReplaceableClient<C extends NodeRedisStandalone> {
         await sleep(backoff.next(), undefined, { ref: false })
       }
     }
+  }
+}
+
+/**
+ * Returns the options in which a duplicate differs from its original.
+ *
+ * A Sentinel client sends no commands while it asks a Sentinel for the primary. If that takes
+ * longer than `scanInterval`, it asks again and again and never sends any. So its duplicate does
+ * not ask periodically. It still follows the messages of the Sentinels, and asks when it loses its
+ * primary.
+ */
+function overridesFor(original: Duplicable, { timeout, database }: ConnectOptions): object {
+  if ('getSentinelNode' in original) return { scanInterval: 0 }
+  return {
+    socket: { ...original.options?.socket, reconnectStrategy: false, connectTimeout: timeout },
+    ...(database !== undefined && { database }),
   }
 }
 
