@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { channels, type Messages } from '@cache/core'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { LoadTimeoutError, createAside } from '../src/index.js'
@@ -336,6 +337,26 @@ onEach(
         await expect(stuck).rejects.toBeInstanceOf(LoadTimeoutError)
         expect(abortReason).toBeInstanceOf(LoadTimeoutError)
         expect(await cache.getOrLoad('a', () => 1)).toBe(1)
+      })
+
+      it('can take longer than any timer of Node.js', async () => {
+        const cache = createAside<number>({
+          client: newClient(),
+          prefix: 'long',
+          ttl: '1h',
+          staleIfError: '10m',
+          waitFor: '60d',
+          loadTimeout: { soft: '30d', hard: '60d' },
+        })
+        const slow = async () => {
+          await sleep(50)
+          return 1
+        }
+        expect(await Promise.all([cache.getOrLoad('a', slow), cache.getOrLoad('a', slow)])).toEqual(
+          [1, 1],
+        )
+        await cache.expire('a')
+        expect(await cache.getOrLoad('a', async () => (await slow()) + 1)).toBe(2)
       })
 
       it('continues after `soft`, while callers get the stale value', async () => {

@@ -90,6 +90,7 @@ export { withTimeLimit } from './util/time-limit.js'
 export { RenewedHold } from './util/renewed-hold.js'
 export { Slices } from './util/slices.js'
 export { StartedReads } from './util/started-reads.js'
+export { timerDelay } from './util/timer-delay.js'
 export { createToken } from './util/token.js'
 export { unref } from './util/unref.js'
 export {

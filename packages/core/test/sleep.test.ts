@@ -7,6 +7,14 @@ it('resolves when the time is up', async () => {
   expect(performance.now() - started).toBeGreaterThanOrEqual(19)
 })
 
+it('sleeps for long if it is asked to sleep for longer than any timer of Node.js', async () => {
+  const stop = new AbortController()
+  const long = sleep(60 * 86_400_000, stop.signal).catch(() => 'stopped')
+  expect(await Promise.race([long, sleep(50)])).toBeUndefined()
+  stop.abort()
+  expect(await long).toBe('stopped')
+})
+
 it('rejects with the reason of the signal, and leaves no timer and no listener', async () => {
   const stop = new AbortController()
   const added = vi.spyOn(stop.signal, 'addEventListener')

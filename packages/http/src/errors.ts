@@ -9,7 +9,7 @@ export class ClaimLostError extends CacheError {
   constructor(key: string, reason: 'expired' | 'taken') {
     const cause =
       reason === 'expired'
-        ? 'no renewal was confirmed within "claimTtl". Another request can run the handler from now on'
+        ? 'no renewal was confirmed within "claimTtl". Another request can run the handler now'
         : 'another run has taken over, or the key was deleted'
     super(`The claim "${key}" is lost: ${cause}. Stop what the request has begun.`, {
       code: 'CLAIM_LOST',

@@ -8,6 +8,7 @@ import {
   type Reply,
   type SendOptions,
 } from '@cache/core'
+import { timerDelay } from '@cache/core/internal'
 import { fromBytes, toBytes } from './bytes.js'
 import { inLaterTurn } from './later-turn.js'
 import { RedisError, Status, type ServerReply } from './server/reply.js'
@@ -58,7 +59,7 @@ export class CommandQueue {
       this.#open.add(settle)
       // The commands of earlier turns run before the timeout is decided, also after a long turn.
       if (timeout !== undefined)
-        timer = setTimeout(() => inLaterTurn(() => settle(tooLate())), timeout)
+        timer = setTimeout(() => inLaterTurn(() => settle(tooLate())), timerDelay(timeout))
       inLaterTurn(() => {
         const { silent, refused, slow = 0 } = this.#server.faults
         if (refused)

@@ -1,5 +1,5 @@
 import type { SubscribeOptions, Subscription, SubscriptionEvents } from '@cache/core'
-import { unref } from '@cache/core/internal'
+import { timerDelay, unref } from '@cache/core/internal'
 import { fromBytes, toBytes } from './bytes.js'
 import { inLaterTurn } from './later-turn.js'
 import type { Listener, MemoryServer } from './server/server.js'
@@ -31,7 +31,7 @@ export class MemorySubscription implements Subscription, Listener {
     server.listeners.add(this)
     if (heartbeat !== undefined) {
       events.alive?.(performance.now())
-      this.#beats = unref(setInterval(() => this.#beat(), heartbeat))
+      this.#beats = unref(setInterval(() => this.#beat(), timerDelay(heartbeat)))
     }
   }
 

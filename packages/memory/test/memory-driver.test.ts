@@ -76,6 +76,14 @@ describe('memoryDriver', () => {
     clearInterval(timer)
   })
 
+  it('waits for a reply for longer than any timer of Node.js, if it may', async () => {
+    const server = new MemoryServer()
+    server.faults.slow = 50
+    const driver = memoryDriver({ server, timeout: '60d' })
+    const [reply] = driver.send([{ args: ['SET', 'k', 'v'], keys: ['k'] }], {})
+    expect(await reply).toBe('OK')
+  })
+
   it('runs a command that was sent before a turn longer than its timeout', async () => {
     const driver = memoryDriver()
     const reply = ask(driver, 'SET', 'k', 'v')

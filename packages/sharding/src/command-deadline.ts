@@ -1,3 +1,4 @@
+import { timerDelay } from '@cache/core/internal'
 /**
  * The deadline of a command. Time for which the command waits while shards change does not count,
  * up to a bound.
@@ -33,7 +34,7 @@ export class CommandDeadline {
     const timedOut = new Promise<undefined>((resolve) => {
       timer = setTimeout(
         () => resolve(undefined),
-        this.#deadline! + this.#uncountedLeft - startedAt,
+        timerDelay(this.#deadline! + this.#uncountedLeft - startedAt),
       )
     })
     const result = await Promise.race([work, timedOut]).finally(() => clearTimeout(timer))

@@ -74,6 +74,29 @@ describe.each(clientKinds)('a worker, on %s', (kind) => {
     await rows.close()
   })
 
+  it('allows a flush more time than any timer of Node.js', async () => {
+    await using client = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    const rows = setup.rows()
+    let aborts = 0
+    let calls = 0
+    setup.startWorker({
+      ownershipTtl: '40d',
+      flushTimeout: '60d',
+      drainTimeout: '60d',
+      flush: async (writes, { signal }) => {
+        calls++
+        signal.addEventListener('abort', () => aborts++)
+        await sleep(50)
+        await setup.table.upsert(writes)
+      },
+    })
+    await rows.put('a', { name: 'x' })
+    await rows.flushed('a')
+    expect({ calls, aborts }).toEqual({ calls: 1, aborts: 0 })
+    await rows.close()
+  })
+
   it('does not call flush for a partition that it has lost', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)

@@ -1,6 +1,7 @@
 import { CacheError } from '../errors.js'
 import { LazySignal } from '../util/lazy-signal.js'
 import { onAbort } from '../util/on-abort.js'
+import { timerDelay } from '../util/timer-delay.js'
 
 /** The result of a load, with the callers that may use it. */
 export interface LoadResult<T> {
@@ -90,7 +91,7 @@ export class InFlightLoad<T> {
     return new Promise((resolve) => {
       const timer = setTimeout(
         () => resolve(undefined),
-        Math.min(Math.max(0, this.#joinableUntil - performance.now()), MAX_TIMER_MS),
+        timerDelay(Math.max(0, this.#joinableUntil - performance.now())),
       )
       const clear = (): void => clearTimeout(timer)
       this.result.then(clear, clear)
@@ -113,6 +114,3 @@ function rejectOnAbort(signal: AbortSignal): {
   })
   return { promise, stopListening }
 }
-
-/** The longest delay of a Node timer. */
-const MAX_TIMER_MS = 2 ** 31 - 1

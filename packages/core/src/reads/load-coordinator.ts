@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Entry } from '../entries/entry.js'
 import { ShortLivedMap } from '../util/short-lived-map.js'
+import { timerDelay } from '../util/timer-delay.js'
 import { createToken } from '../util/token.js'
 import type { LazySignal } from '../util/lazy-signal.js'
 import type { EntryAccess } from './access.js'
@@ -199,7 +200,7 @@ export class LoadCoordinator<T> {
     key: string,
   ): Promise<LoadResult<Maybe<T>>> {
     const timer = new AbortController()
-    const timeout = sleep(this.#policy.soft, undefined, { signal: timer.signal }).then(
+    const timeout = sleep(timerDelay(this.#policy.soft), undefined, { signal: timer.signal }).then(
       () => undefined,
       () => undefined,
     )

@@ -2,6 +2,7 @@ import { parseTtl, type Ttl } from '../util/duration.js'
 import { CacheError, UsageError } from '../errors.js'
 import { LazySignal } from '../util/lazy-signal.js'
 import { onAbort } from '../util/on-abort.js'
+import { timerDelay } from '../util/timer-delay.js'
 
 /** The context that a loader is called with. */
 export interface LoadContext<T> {
@@ -85,7 +86,7 @@ export async function callLoader<T>({
   const timer =
     hard === undefined
       ? undefined
-      : setTimeout(() => context.aborted.abort(new LoadTimeoutError(key, hard)), hard)
+      : setTimeout(() => context.aborted.abort(new LoadTimeoutError(key, hard)), timerDelay(hard))
   abandoned.onAbort((reason) => context.aborted.abort(reason))
   try {
     const value = await new Promise<T | null | undefined>((resolve, reject) => {

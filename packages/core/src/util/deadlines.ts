@@ -1,4 +1,5 @@
 import { SwapList, type Handle } from './swap-list.js'
+import { timerDelay } from './timer-delay.js'
 import { unref } from './unref.js'
 
 /** One deadline. */
@@ -52,8 +53,8 @@ export class Deadlines {
   #arm(at: number, ms: number): void {
     clearTimeout(this.#timer)
     this.#armedFor = at
-    // This is the longest timer of Node.js. Longer deadlines are checked again when it fires.
-    this.#timer = unref(setTimeout(() => this.#check(), Math.min(Math.ceil(ms), 2 ** 31 - 1)))
+    // Longer deadlines are checked again when it fires.
+    this.#timer = unref(setTimeout(() => this.#check(), timerDelay(Math.ceil(ms))))
   }
 
   #check(): void {

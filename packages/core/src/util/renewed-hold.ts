@@ -22,8 +22,8 @@ export interface RenewedHoldOptions {
 
 /**
  * Something with a ttl that this process holds in Redis. It is renewed after each third of its ttl,
- * until it is ended or lost. The holder learns of a loss before Redis forgets it: the ttl is counted
- * from when the last renewal was requested, and ends slightly earlier, because timers fire late.
+ * until it is ended or lost. The holder learns of a loss before Redis forgets it: the ttl counts
+ * from the request of the last renewal, and ends slightly earlier, because timers fire late.
  */
 export class RenewedHold {
   readonly #options: RenewedHoldOptions

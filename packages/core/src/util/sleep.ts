@@ -1,4 +1,5 @@
 import { onAbort } from './on-abort.js'
+import { timerDelay } from './timer-delay.js'
 import { unref } from './unref.js'
 
 export interface SleepOptions {
@@ -19,7 +20,7 @@ export async function sleep(
   let cleanUp: () => void = () => undefined
   try {
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(resolve, ms)
+      const timer = setTimeout(resolve, timerDelay(ms))
       if (!ref) unref(timer)
       if (signal === undefined) return
       const removeListener = onAbort(signal, reject)

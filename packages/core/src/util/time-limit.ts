@@ -1,4 +1,5 @@
 import { setImmediate as socketsRead, setTimeout as sleep } from 'node:timers/promises'
+import { timerDelay } from './timer-delay.js'
 
 /** Something did not happen in time. When the time was up, the sockets were read once more. */
 export class TimeLimitError extends Error {}
@@ -16,7 +17,7 @@ export async function withTimeLimit<T>(
   { ref = true } = {},
 ): Promise<T> {
   const timer = new AbortController()
-  const expired = sleep(ms, undefined, { signal: timer.signal, ref })
+  const expired = sleep(timerDelay(ms), undefined, { signal: timer.signal, ref })
     .then(() => socketsRead())
     .then(() => {
       throw new TimeLimitError(`no confirmation within ${ms} ms`)

@@ -12,8 +12,8 @@ export interface IdempotencyContext {
   readonly isProtected: boolean
   /**
    * Aborts with a `ClaimLostError` before another run of the key can begin: if Redis has not
-   * confirmed a renewal for nearly `claimTtl`, or if another run has taken over. Pass it to what the
-   * handler calls. It never aborts if the run is not protected.
+   * confirmed a renewal for nearly `claimTtl`, or if another run has taken over. Pass it to what
+   * the handler calls. It never aborts if the run is not protected.
    */
   readonly signal: AbortSignal
 }

@@ -19,9 +19,6 @@ export const TOMBSTONE_TTL = 60_000
  */
 export const FENCE_TTL = 10 * 60_000
 
-/** In ms: the longest delay that a timer of Node can have. */
-export const MAX_TIMER_DELAY = 2 ** 31 - 1
-
 /**
  * Returns the part of a ttl in ms that a holder may rely on.
  *

@@ -1,7 +1,7 @@
 import { channels, parseDuration, type Duration } from '@cache/core'
-import { emit, type Deadline, type Handle } from '@cache/core/internal'
+import { emit, timerDelay, type Deadline, type Handle } from '@cache/core/internal'
 import type { GrantedRequest, LockBackend } from '../backends/backend.js'
-import { MAX_TIMER_DELAY, ttlForValidity, validityTime } from '../backends/timing.js'
+import { ttlForValidity, validityTime } from '../backends/timing.js'
 import { LockLostError, type LostReason } from '../errors.js'
 import type { Lock } from '../lock.js'
 import { deadlines } from './deadlines.js'
@@ -175,7 +175,7 @@ export class HeldLock implements Lock {
     else if (reason !== 'closed')
       setTimeout(
         () => void this.#abandon(),
-        Math.min(this.#longestTtl - validityTime(this.#longestTtl), MAX_TIMER_DELAY),
+        timerDelay(this.#longestTtl - validityTime(this.#longestTtl)),
       ).unref()
   }
 

@@ -1,5 +1,4 @@
-import { SwapList } from '@cache/core/internal'
-import { MAX_TIMER_DELAY } from '../backends/timing.js'
+import { SwapList, timerDelay } from '@cache/core/internal'
 import { LockLostError } from '../errors.js'
 import { deadlines } from './deadlines.js'
 import type { HeldLock } from './held-lock.js'
@@ -59,7 +58,7 @@ class RenewalGroup {
   #retryTimer: NodeJS.Timeout | undefined
 
   constructor(ttl: number, onEmpty: () => void) {
-    this.#pause = Math.min(ttl / 3, MAX_TIMER_DELAY)
+    this.#pause = timerDelay(ttl / 3)
     this.#onEmpty = onEmpty
     this.#startTimer()
   }

@@ -1,5 +1,5 @@
 import type { Size } from '@cache/core'
-import { readOptions, sizeOption, unref, type OptionTable } from '@cache/core/internal'
+import { readOptions, sizeOption, timerDelay, unref, type OptionTable } from '@cache/core/internal'
 import { Database } from './database.js'
 import { hashCommands } from './commands/hashes.js'
 import { keyCommands } from './commands/keys.js'
@@ -156,7 +156,8 @@ export class MemoryServer {
     }
     if (attempt()) return
     this.#waiting.add(attempt)
-    if (timeout > 0) unref(setTimeout(() => this.#waiting.delete(attempt) && done(null), timeout))
+    if (timeout > 0)
+      unref(setTimeout(() => this.#waiting.delete(attempt) && done(null), timerDelay(timeout)))
   }
 
   #wake(): void {

@@ -1,4 +1,5 @@
 import type { CacheError } from '@cache/core'
+import { timerDelay } from '@cache/core/internal'
 import type { Layout } from '../layout.js'
 import type { KeyMover } from './key-mover.js'
 
@@ -111,7 +112,7 @@ export class ShardChange {
   hold(maxMs?: number): void {
     clearTimeout(this.#holdTimer)
     this.#held = true
-    if (maxMs !== undefined) this.#holdTimer = setTimeout(() => this.release(), maxMs)
+    if (maxMs !== undefined) this.#holdTimer = setTimeout(() => this.release(), timerDelay(maxMs))
   }
 
   /** Releases held commands. Call it when it is known that the switch has not happened yet. */

@@ -1,5 +1,5 @@
 import { channels } from '@cache/core'
-import { emit, onAbort } from '@cache/core/internal'
+import { emit, onAbort, timerDelay } from '@cache/core/internal'
 import type { WriteId } from '../partitions.js'
 import type { Flush, PendingWrite } from './flush.js'
 
@@ -43,7 +43,7 @@ export class FlushCaller<T, Id extends WriteId> {
     const timer = setTimeout(() => {
       expire()
       controller.abort(new Error(`flush took longer than "flushTimeout", ${flushTimeout} ms`))
-    }, flushTimeout)
+    }, timerDelay(flushTimeout))
     const removeListener = onAbort(lost, () => controller.abort(lost.reason))
     const aborted = new Promise<never>((_, reject) => onAbort(controller.signal, reject))
     const answer = (async () => flush(batch, { fence, partition, signal: controller.signal }))()

@@ -1,5 +1,5 @@
 import { channels, type CacheClient } from '@cache/core'
-import { emit, sleepUnlessAborted, type PendingReleases } from '@cache/core/internal'
+import { emit, sleepUnlessAborted, timerDelay, type PendingReleases } from '@cache/core/internal'
 import type { Partition } from '../partitions.js'
 import { acquirePartitionScript, releasePartitionScript, renewOwnershipScript } from '../scripts.js'
 
@@ -94,7 +94,7 @@ export class Ownership {
     clearTimeout(this.#lossTimer)
     this.#lossTimer = setTimeout(
       () => this.lose('the partition could not be renewed'),
-      requestedAt + this.#request.ttl * SAFE_SHARE - performance.now(),
+      timerDelay(requestedAt + this.#request.ttl * SAFE_SHARE - performance.now()),
     )
   }
 }

@@ -5,6 +5,7 @@ import {
   emit,
   onAbort,
   sleepUnlessAborted,
+  timerDelay,
 } from '@cache/core/internal'
 import type { Partition, Partitions, WriteId } from '../partitions.js'
 import { heartbeatScript } from '../scripts.js'
@@ -106,7 +107,7 @@ export class WorkerRun<T, Id extends WriteId> {
           processor,
           'the worker was told to stop, and "drainTimeout" has passed',
         )
-    }, timeout)
+    }, timerDelay(timeout))
     await Promise.all([...this.#owned.values()].map((owned) => this.#release(owned)))
     clearTimeout(timer)
     const { workers } = this.#partitions

@@ -4,6 +4,7 @@ import { slot } from '../../client/keys.js'
 import { createToken } from '../../util/token.js'
 import type { Connection } from '../driver.js'
 import { TimeLimitError, withTimeLimit } from '../../util/time-limit.js'
+import { timerDelay } from '../../util/timer-delay.js'
 
 /** Lets a subscription verify that it receives what commands publish. */
 export interface Heartbeat {
@@ -115,7 +116,7 @@ export class HeartbeatMonitor {
     const { every } = this.#heartbeat
     let failed = false
     while (!signal.aborted) {
-      await sleep(failed ? every / 4 : every, undefined, { signal, ref: false })
+      await sleep(timerDelay(failed ? every / 4 : every), undefined, { signal, ref: false })
       try {
         since = await this.#beat()
         failed = false
