@@ -81,6 +81,11 @@ function commandsInScripts(name: string): string[] {
 }
 
 const scripts: Readonly<Record<string, readonly string[]>> = {
+  aside: ['core'],
+  keyv: ['core'],
+  'write-through': ['core'],
+  http: ['core', 'versioning', 'http'],
+  nextjs: ['core', 'nextjs'],
   lock: ['core', 'lock'],
   ratelimit: ['ratelimit'],
   versioning: ['core', 'versioning'],
