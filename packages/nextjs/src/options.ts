@@ -37,8 +37,8 @@ export interface NextCacheOptions {
   /** The longest time that an entry is kept, whatever Next.js allows. Default 30 d. */
   readonly maxTtl?: Duration
   /**
-   * Encodes the values. It must keep `Buffer` and `Map`, such as `v8`, or `compressed` or
-   * `encrypted` around it. Default `v8`.
+   * Encodes the values. It must keep `Buffer` and `Map`, such as `v8`, `json`, or `compressed` or
+   * `encrypted` around one of them. Default `v8`.
    */
   readonly codec?: Codec<any>
   /** The size of the largest value that is stored. Default '8mb'. */

@@ -81,6 +81,14 @@ function commandsInScripts(name: string): string[] {
 }
 
 const scripts: Readonly<Record<string, readonly string[]>> = {
+  aside: ['core'],
+  keyv: ['core'],
+  'write-through': ['core'],
+  http: ['core', 'versioning', 'http'],
+  nextjs: ['core', 'nextjs'],
+  drizzle: ['core', 'versioning'],
+  prisma: ['core', 'versioning'],
+  nestjs: ['core', 'versioning', 'lock', 'ratelimit'],
   lock: ['core', 'lock'],
   ratelimit: ['ratelimit'],
   versioning: ['core', 'versioning'],

@@ -1,5 +1,5 @@
 import { createAside } from '@cache/aside'
-import { glob, invalidateMatching, type CacheClient } from '@cache/core'
+import { glob, invalidateMatching } from '@cache/core'
 import { createHierarchical } from '@cache/hierarchical'
 import { createHttpCache, createIdempotency } from '@cache/http'
 import { createKeyvStore } from '@cache/keyv'
@@ -24,9 +24,7 @@ import { createWriteBehind, createWriteBehindWorker } from '@cache/write-behind'
 import { createWriteThrough } from '@cache/write-through'
 import { expect } from 'vitest'
 import { createCacheService } from '../src/index.js'
-
-/** Uses a package in all its ways. */
-export type Use = (client: CacheClient, clustered: boolean) => Promise<unknown>
+import type { Use } from './acl-stage.js'
 
 /** For each row of the tables in apps/docs/operate/acl.md: a function that uses that package. */
 export const packageUses: Readonly<Record<string, Use>> = {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { createAside } from '@cache/aside'
 import { CacheError, compressed, encrypted, json, msgpack, v8, type Codec } from '@cache/core'
+import { hasV8 } from '../has-v8.js'
 import type { Case } from '../stage.js'
 
 const value = {
@@ -12,8 +13,6 @@ const value = {
 }
 
 const key = randomBytes(32)
-/** Bun runs on JavaScriptCore, whose serialization is another. */
-const hasV8 = !('bun' in process.versions)
 
 const codecs: Record<string, Codec<any>> = {
   json,
