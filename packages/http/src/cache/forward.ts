@@ -1,5 +1,4 @@
-import { hasNoBody } from '../headers.js'
-import { freshened, type Page } from './page.js'
+import type { Page } from './page.js'
 
 /**
  * Returns the request that the handler gets: a GET, also for HEAD. All clients share its response,
@@ -28,15 +27,4 @@ const CONDITIONS = [
 
 export function isConditional({ headers }: Request): boolean {
   return headers.has('if-none-match') || headers.has('if-modified-since')
-}
-
-/** Returns the stale page as a response, with the headers of a 304. */
-export function asFreshened(stale: Page, { headers }: Response): Response {
-  const none = { age: 0, freshFor: 0, staleWhileRevalidate: 0, staleIfError: 0 }
-  const page = freshened(stale, headers, none)
-  return new Response(hasNoBody(page.status) ? null : new Uint8Array(page.body), {
-    status: page.status,
-    statusText: page.statusText,
-    headers: page.headers as [string, string][],
-  })
 }
