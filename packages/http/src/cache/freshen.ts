@@ -1,26 +1,25 @@
-import { endToEnd, hasNoBody, type HeaderList } from '../headers.js'
-import type { Lifetime } from './cacheable.js'
+import { endToEnd, hasNoBody } from '../headers.js'
 import type { Page } from './page.js'
 
-/** Returns a page whose headers a 304 has brought up to date (RFC 9111, §4.3.4). */
-export function freshened(page: Page, notModified: Headers, lifetime: Lifetime): Page {
-  const updates = endToEnd(notModified, OF_THE_BODY)
+/**
+ * Returns a stale page as a response, with the headers that a 304 has brought up to date (RFC 9111,
+ * §4.3.4).
+ */
+export function freshened(stale: Page, notModified: Response): Response {
+  const updates = endToEnd(notModified.headers, OF_THE_BODY)
   const updated = new Set(updates.map(([name]) => name))
-  const headers: HeaderList = [...page.headers.filter(([name]) => !updated.has(name)), ...updates]
-  return { ...page, headers, meta: { ...page.meta, ...lifetime } }
-}
-
-/** Returns the stale page as a response, with the headers of a 304. */
-export function asFreshened(stale: Page, { headers }: Response): Response {
-  const none = { age: 0, freshFor: 0, staleWhileRevalidate: 0, staleIfError: 0 }
-  const page = freshened(stale, headers, none)
-  return new Response(hasNoBody(page.status) ? null : new Uint8Array(page.body), {
-    status: page.status,
-    statusText: page.statusText,
-    headers: page.headers as [string, string][],
+  const kept = stale.headers.filter(([name]) => !updated.has(name))
+  const headers = new Headers([...kept, ...updates] as [string, string][])
+  // Handlers leave it to their server. With the old one, browsers would take the page for old.
+  if (!updated.has('date')) headers.set('date', new Date().toUTCString())
+  return new Response(hasNoBody(stale.status) ? null : new Uint8Array(stale.body), {
+    status: stale.status,
+    statusText: stale.statusText,
+    headers,
   })
 }
 
+/** A 304 says nothing about these: they belong to the body, or to this cache. */
 const OF_THE_BODY = new Set([
   'content-length',
   'content-encoding',
@@ -28,5 +27,4 @@ const OF_THE_BODY = new Set([
   'content-type',
   'etag',
   'cache-status',
-  'set-cookie',
 ])

@@ -2,7 +2,7 @@ import { discard } from '../discard.js'
 import { readBody } from '../read-body.js'
 import { lifetimeOf, type CacheRules } from './cacheable.js'
 import { asForwarded, isConditional } from './forward.js'
-import { asFreshened, freshened } from './freshen.js'
+import { freshened } from './freshen.js'
 import { makePage, type PageRules } from './make-page.js'
 import type { Page } from './page.js'
 import type { Handler } from './types.js'
@@ -78,8 +78,11 @@ function fromNotModified(
   notModified: Response,
   rules: RenderRules,
 ): Rendering {
-  const response = asFreshened(stale, notModified)
+  const response = freshened(stale, notModified)
   const lifetime = lifetimeOf(request, response, rules)
   if (!lifetime) return { kind: 'response', response }
-  return { kind: 'page', page: freshened(stale, notModified.headers, lifetime), status: 304 }
+  const page = makePage(request, response, { body: stale.body, lifetime }, rules)
+  const { tags } = notModified.headers.has(rules.tagHeader) ? page.meta : stale.meta
+  const { hasOwnEtag } = stale.meta
+  return { kind: 'page', page: { ...page, meta: { ...page.meta, tags, hasOwnEtag } }, status: 304 }
 }

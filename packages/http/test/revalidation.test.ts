@@ -1,0 +1,134 @@
+import { createCacheClient, type CacheClient } from '@cache/core'
+import { MemoryServer, memoryDriver } from '@cache/memory'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createHttpCache, type Handler, type HttpCache } from '../src/index.js'
+
+/** What becomes of a stale page. Time passes only when a test says so. */
+let client: CacheClient
+let cache: HttpCache
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['performance', 'Date'] })
+  client = createCacheClient(memoryDriver({ server: new MemoryServer() }))
+  cache = createHttpCache({ client, prefix: 'pages' })
+})
+afterEach(async () => {
+  vi.useRealTimers()
+  await cache.idle()
+  await client.close()
+})
+
+const get = (headers: Record<string, string> = {}): Request =>
+  new Request('https://shop.test/page', { headers })
+const status = (response: Response): string => response.headers.get('cache-status') ?? ''
+
+/** Answers with these responses, one after the other; each is a body or a status, and headers. */
+function answering(...answers: [string | number, Record<string, string>][]): Handler {
+  return () => {
+    const [given, headers] = answers.shift()!
+    return typeof given === 'string'
+      ? new Response(given, { headers })
+      : new Response(null, { status: given, headers })
+  }
+}
+
+describe('a page that a 304 has brought up to date', () => {
+  const etag = '"v1"'
+  const first = { 'cache-control': 'max-age=60', etag }
+
+  it('has the tags of the 304, and does not show them', async () => {
+    const handler = answering(
+      ['page', { ...first, 'cache-tag': 'old' }],
+      [304, { 'cache-tag': 'new' }],
+      ['purged', first],
+    )
+    await cache.handle(get(), handler)
+    vi.advanceTimersByTime(61_000)
+    const revalidated = await cache.handle(get(), handler)
+    expect(status(revalidated)).toContain('fwd-status=304; stored')
+    expect(revalidated.headers.has('cache-tag')).toBe(false)
+    await cache.purgeTags('old')
+    expect(status(await cache.handle(get(), handler))).toContain('hit')
+    await cache.purgeTags('new')
+    expect(await (await cache.handle(get(), handler)).text()).toBe('purged')
+  })
+
+  it('keeps its tags if the 304 has none', async () => {
+    const handler = answering(
+      ['page', { ...first, 'cache-tag': 'a' }],
+      [304, {}],
+      ['purged', first],
+    )
+    await cache.handle(get(), handler)
+    vi.advanceTimersByTime(61_000)
+    await cache.handle(get(), handler)
+    expect(status(await cache.handle(get(), handler))).toContain('hit')
+    await cache.purgeTags('a')
+    expect(await (await cache.handle(get(), handler)).text()).toBe('purged')
+  })
+
+  it('keeps the ETag that the cache has made', async () => {
+    const modified = 'Sun, 06 Nov 2022 08:49:37 GMT'
+    const dated = { 'cache-control': 'max-age=60', 'last-modified': modified }
+    const seen: Headers[] = []
+    const handler: Handler = ({ headers }) => {
+      seen.push(headers)
+      return headers.has('if-modified-since')
+        ? new Response(null, { status: 304 })
+        : new Response('page', { headers: dated })
+    }
+    const made = (await cache.handle(get(), handler)).headers.get('etag')
+    for (let i = 0; i < 2; i++) {
+      vi.advanceTimersByTime(61_000)
+      expect((await cache.handle(get(), handler)).headers.get('etag')).toBe(made)
+    }
+    for (const headers of seen) expect(headers.has('if-none-match')).toBe(false)
+  })
+
+  it('varies by what the 304 names', async () => {
+    const handler = answering(
+      ['for all', first],
+      [304, { vary: 'accept-language' }],
+      ['auf Deutsch', { ...first, vary: 'accept-language' }],
+    )
+    await cache.handle(get(), handler)
+    vi.advanceTimersByTime(61_000)
+    await cache.handle(get({ 'accept-language': 'en' }), handler)
+    const german = await cache.handle(get({ 'accept-language': 'de' }), handler)
+    expect(await german.text()).toBe('auf Deutsch')
+  })
+
+  it('has the Age of the 304, and not that of an earlier one', async () => {
+    const handler = answering(['page', first], [304, { age: '50' }], [304, {}])
+    await cache.handle(get(), handler)
+    vi.advanceTimersByTime(61_000)
+    expect((await cache.handle(get(), handler)).headers.get('age')).toBe('50')
+    vi.advanceTimersByTime(11_000)
+    expect((await cache.handle(get(), handler)).headers.get('age')).toBe('0')
+    vi.advanceTimersByTime(59_000)
+    expect(status(await cache.handle(get(), handler))).toBe('cache; hit; ttl=1')
+  })
+
+  it('has a Date from now, so that browsers do not take it for old', async () => {
+    const handler = answering(['page', first], [304, {}])
+    await cache.handle(get(), handler)
+    vi.advanceTimersByTime(61_000)
+    const revalidated = await cache.handle(get(), handler)
+    expect(revalidated.headers.get('date')).toBe(new Date().toUTCString())
+  })
+
+  it('gives a cookie of the 304 to its request only', async () => {
+    const handler = answering(
+      ['page', first],
+      [304, { 'set-cookie': 'session=1' }],
+      ['rendered for another', first],
+    )
+    await cache.handle(get(), handler)
+    vi.advanceTimersByTime(61_000)
+    const revalidated = await cache.handle(get(), handler)
+    expect(await revalidated.text()).toBe('page')
+    expect(revalidated.headers.getSetCookie()).toEqual(['session=1'])
+    const next = await cache.handle(get(), handler)
+    expect(next.headers.getSetCookie()).toEqual([])
+    expect(await next.text()).toBe('rendered for another')
+  })
+})
