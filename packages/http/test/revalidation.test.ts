@@ -2,6 +2,7 @@ import { createCacheClient, type CacheClient } from '@cache/core'
 import { MemoryServer, memoryDriver } from '@cache/memory'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createHttpCache, type Handler, type HttpCache } from '../src/index.js'
+import { Gate } from './clients.js'
 
 /** What becomes of a stale page. Time passes only when a test says so. */
 let client: CacheClient
@@ -130,5 +131,30 @@ describe('a page that a 304 has brought up to date', () => {
     const next = await cache.handle(get(), handler)
     expect(next.headers.getSetCookie()).toEqual([])
     expect(await next.text()).toBe('rendered for another')
+  })
+})
+
+describe('a stale page that is served instead of a failure', () => {
+  it('has its true Age for the requests that waited as well', async () => {
+    const headers = { 'cache-control': 'max-age=60, stale-if-error=600' }
+    await cache.handle(get(), answering(['page', headers]))
+    vi.advanceTimersByTime(100_000)
+    const gate = new Gate()
+    let renders = 0
+    const failing: Handler = async () => {
+      renders++
+      await gate.opened
+      return new Response('down', { status: 503 })
+    }
+    const answers = [1, 2, 3].map(() => cache.handle(get(), failing))
+    await vi.waitFor(() => expect(renders).toBe(1))
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    gate.open()
+    for (const response of await Promise.all(answers)) {
+      expect(await response.text()).toBe('page')
+      expect(response.headers.get('age')).toBe('100')
+      expect(status(response)).toContain('detail=stale-if-error')
+    }
+    expect(renders).toBe(1)
   })
 })

@@ -13,10 +13,13 @@ export function hit(found: FoundPage): Answer {
   return { found, status: { hit: true, ttl: found.freshFor / 1_000 } }
 }
 
-/** A stale page, because the handler has failed. */
-export function staleInstead(found: FoundPage, status: number | undefined): Answer {
+/** A stale page, because the handler has failed for this request or for the one it waited for. */
+export function staleInstead(
+  found: FoundPage,
+  failure: Pick<CacheStatus, 'fwdStatus' | 'collapsed'>,
+): Answer {
   const ttl = found.freshFor / 1_000
-  return { found, status: { fwd: 'stale', ttl, fwdStatus: status, detail: 'stale-if-error' } }
+  return { found, status: { fwd: 'stale', ttl, ...failure, detail: 'stale-if-error' } }
 }
 
 /** Turns an answer into the response to send, with Cache-Status and without tags. */

@@ -8,7 +8,7 @@ import { httpCacheOptions, type HttpCacheOptions } from './options.js'
 import { groupsOfTags, groupsOfUrls, urlsChangedBy } from './page-groups.js'
 import { keyOfRequest, keyOfVariant, keyText } from './page-key.js'
 import { PageStore } from './page-store.js'
-import { justRendered, mayServeMeanwhile, type FoundPage } from './page.js'
+import { justRendered, mayServeInstead, mayServeMeanwhile, type FoundPage } from './page.js'
 import type { Rendering } from './render.js'
 import { renderAlone } from './render-alone.js'
 import { renderShared, type SharedRendering, type SharedRequest } from './render-shared.js'
@@ -115,6 +115,10 @@ class RedisHttpCache implements HttpCache {
       if (rendering)
         return answerOf(rendering, forwarded, { found, stored: page !== null && !outage.down })
       if (!page) break
+      if (this.#store.isInstead(page)) {
+        if (!found || !mayServeInstead(found)) break
+        return staleInstead(found, { collapsed: true })
+      }
       if (fits(page, request))
         return { found: justRendered(page), status: { fwd: forwarded, collapsed: true } }
       key = keyOfVariant(key, page, request)
@@ -185,7 +189,7 @@ function answerOf(
       return { response, status: { fwd: forwarded, ...(detail && { detail }) } }
     }
     case 'failed':
-      return staleInstead(found!, rendering.status)
+      return staleInstead(found!, { fwdStatus: rendering.status })
     case 'error':
       throw rendering.error
   }

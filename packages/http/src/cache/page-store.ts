@@ -39,6 +39,8 @@ export class PageStore {
   readonly #prefix: string
   readonly #report: Report
   readonly #pages: Versioned<Page | null, PageRequest>
+  /** Stale pages, for requests whose rendering failed. */
+  readonly #instead = new WeakSet<Page>()
 
   constructor(options: PageStoreOptions, report: Report) {
     const { client, prefix, maxTtl, keepStale, maxBodyBytes, waitFor, leaseTtl } = options
@@ -81,10 +83,15 @@ export class PageStore {
   /**
    * Returns the page of a key: from `render`, or from the request of any process that renders it
    * now. `null` if that response was not a page. If rendering fails, the requests that waited get
-   * the stale page.
+   * the stale page; see `isInstead`.
    */
   async render(key: PageKey, outage: ReadOutage, render: RenderPage): Promise<Page | null> {
     return this.#pages.get({ key, outage, render }, { outage })
+  }
+
+  /** Returns whether `render` has returned this page because the rendering failed. */
+  isInstead(page: Page): boolean {
+    return this.#instead.has(page)
   }
 
   /** Makes all pages of these groups invalid. */
@@ -112,7 +119,13 @@ export class PageStore {
     const before = outage.down
       ? undefined
       : await this.#versions([key.pathGroup, this.#purgesGroup])
-    const page = await render(stale)
+    let page: Page | null
+    try {
+      page = await render(stale)
+    } catch (error) {
+      if (stale) this.#instead.add(stale)
+      throw error
+    }
     if (!page) skip()
     else if (page.meta.tags.length > 0 && before) await this.#storeTagged(request, page, before)
     return page

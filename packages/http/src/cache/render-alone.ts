@@ -39,11 +39,11 @@ export async function renderAlone(
   } catch (error) {
     if (!stale) throw error
     onError(error)
-    return staleInstead(stale, undefined)
+    return staleInstead(stale, {})
   }
   if (isServerError(response.status) && stale) {
     discard(response.body)
-    return staleInstead(stale, response.status)
+    return staleInstead(stale, { fwdStatus: response.status })
   }
   if (request.method === 'GET' && lifetimeOf(request, response, rules)) unshared.delete(key)
   return { response, status: { fwd: forwarded } }
