@@ -158,3 +158,15 @@ describe('a stale page that is served instead of a failure', () => {
     expect(renders).toBe(1)
   })
 })
+
+describe('a stale page that is served while it is rendered again', () => {
+  const first = { 'cache-control': 'max-age=60, stale-while-revalidate=600' }
+
+  it('is served for the time that is left after the Age it arrived with', async () => {
+    const headers = { 'cache-control': 'max-age=60, stale-while-revalidate=30', age: '80' }
+    const handler = answering(['page', headers], ['new', headers])
+    await cache.handle(get(), handler)
+    vi.advanceTimersByTime(15_000)
+    expect(await (await cache.handle(get(), handler)).text()).toBe('new')
+  })
+})

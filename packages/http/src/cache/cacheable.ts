@@ -64,8 +64,9 @@ export function lifetimeOf(
   const left = byDefault ?? policy.maxAge() * 1_000 - age
   // Such a response is never served stale: RFC 9111, §5.2.2.2 and §5.2.2.8.
   const isStrict = directives.has('must-revalidate') || directives.has('proxy-revalidate')
+  const staleSince = Math.max(0, -left)
   const staleFor = (name: string): number =>
-    isStrict ? 0 : (seconds(directives, name) ?? 0) * 1_000
+    isStrict ? 0 : Math.max(0, (seconds(directives, name) ?? 0) * 1_000 - staleSince)
   const lifetime = {
     age,
     freshFor: Math.min(rules.maxTtl, Math.floor(left)),
