@@ -1,4 +1,4 @@
-import { createCacheClient, type CacheClient } from '@cache/core'
+import { channels, createCacheClient, type CacheClient } from '@cache/core'
 import { MemoryServer, memoryDriver } from '@cache/memory'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createHttpCache, type Handler, type HttpCache } from '../src/index.js'
@@ -168,5 +168,40 @@ describe('a stale page that is served while it is rendered again', () => {
     await cache.handle(get(), handler)
     vi.advanceTimersByTime(15_000)
     expect(await (await cache.handle(get(), handler)).text()).toBe('new')
+  })
+
+  it('is served although waitUntil throws', async () => {
+    const waitUntil = () => {
+      throw new Error('outside of a request')
+    }
+    const bound = createHttpCache({ client, prefix: 'bound', waitUntil })
+    const handler = answering(['page', first], ['new', first])
+    await bound.handle(get(), handler)
+    vi.advanceTimersByTime(61_000)
+    expect(await (await bound.handle(get(), handler)).text()).toBe('page')
+    await bound.idle()
+    expect(await (await bound.handle(get(), handler)).text()).toBe('new')
+  })
+
+  it('reports what the handler throws', async () => {
+    const errors: unknown[] = []
+    const listener = (event: unknown): void => void errors.push(event)
+    channels.error.subscribe(listener)
+    try {
+      await cache.handle(get(), answering(['page', first]))
+      vi.advanceTimersByTime(61_000)
+      await cache.handle(get(), () => {
+        throw new Error('broken')
+      })
+      await cache.idle()
+      expect(errors).toEqual([
+        expect.objectContaining({
+          operation: 'http background',
+          error: expect.objectContaining({ message: 'broken' }),
+        }),
+      ])
+    } finally {
+      channels.error.unsubscribe(listener)
+    }
   })
 })

@@ -2,6 +2,7 @@ import type { CacheStats } from '@cache/core'
 import { checkPrefix, readOptions, ReadOutage } from '@cache/core/internal'
 import { discard } from '../discard.js'
 import { hit, respond, staleInstead, type Answer } from './answer.js'
+import { BackgroundRenders } from './background-renders.js'
 import type { Forwarded } from './cache-status.js'
 import { findPage } from './find-page.js'
 import { httpCacheOptions, type HttpCacheOptions } from './options.js'
@@ -35,8 +36,7 @@ class RedisHttpCache implements HttpCache {
   readonly #report: Report
   readonly #store: PageStore
   readonly #unshared = new UnsharedKeys()
-  /** The pages that this process renders in the background, by their keys. */
-  readonly #refreshing = new Map<string, Promise<unknown>>()
+  readonly #background: BackgroundRenders
 
   constructor(given: HttpCacheOptions) {
     const options = readOptions('createHttpCache', httpCacheOptions, given)
@@ -44,6 +44,7 @@ class RedisHttpCache implements HttpCache {
     this.#rules = { ...options, prefix }
     this.#report = reportFor(prefix)
     this.#store = new PageStore(this.#rules, this.#report)
+    this.#background = new BackgroundRenders(this.#rules.waitUntil, this.#report)
   }
 
   async handle(
@@ -77,7 +78,7 @@ class RedisHttpCache implements HttpCache {
   }
 
   async idle(): Promise<void> {
-    await Promise.all(this.#refreshing.values())
+    await this.#background.idle()
     await this.#store.idle()
   }
 
@@ -140,16 +141,12 @@ class RedisHttpCache implements HttpCache {
 
   /** Renders a stale page again, after the request was answered. */
   #refresh(stale: Omit<SharedRequest, 'onError'>): void {
-    const id = keyText(stale.key)
-    if (this.#refreshing.has(id)) return
     const onError = (error: unknown): void => this.#report('background', error)
-    const work = this.#share({ ...stale, onError })
-      .then(({ rendering }) => {
-        if (rendering?.kind === 'response') discard(rendering.response.body)
-      })
-      .finally(() => this.#refreshing.delete(id))
-    this.#refreshing.set(id, work)
-    this.#rules.waitUntil?.(work)
+    this.#background.start(keyText(stale.key), async () => {
+      const { rendering } = await this.#share({ ...stale, onError })
+      if (rendering?.kind === 'response') discard(rendering.response.body)
+      if (rendering?.kind === 'error') throw rendering.error
+    })
   }
 
   /** Runs a handler that may change something, and purges the pages of what it has changed. */
