@@ -162,6 +162,22 @@ describe('a stale page that is served instead of a failure', () => {
 describe('a stale page that is served while it is rendered again', () => {
   const first = { 'cache-control': 'max-age=60, stale-while-revalidate=600' }
 
+  it.each([
+    ['is gone', [404, {}]],
+    ['is private now', ['private', { 'cache-control': 'private' }]],
+  ] as [string, [string | number, Record<string, string>]][])(
+    'is served no more once it %s',
+    async (_, answer) => {
+      await cache.handle(get(), answering(['page', first]))
+      vi.advanceTimersByTime(61_000)
+      const handler = answering(answer, answer)
+      expect(await (await cache.handle(get(), handler)).text()).toBe('page')
+      await cache.idle()
+      const next = await cache.handle(get(), handler)
+      expect(await next.text()).toBe(typeof answer[0] === 'string' ? answer[0] : '')
+    },
+  )
+
   it('is served for the time that is left after the Age it arrived with', async () => {
     const headers = { 'cache-control': 'max-age=60, stale-while-revalidate=30', age: '80' }
     const handler = answering(['page', headers], ['new', headers])

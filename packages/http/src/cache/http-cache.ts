@@ -10,7 +10,7 @@ import { groupsOfTags, groupsOfUrls, urlsChangedBy } from './page-groups.js'
 import { keyOfRequest, keyOfVariant, keyText } from './page-key.js'
 import { PageStore } from './page-store.js'
 import { justRendered, mayServeInstead, mayServeMeanwhile, type FoundPage } from './page.js'
-import type { Rendering } from './render.js'
+import type { OwnResponse, Rendering } from './render.js'
 import { renderAlone } from './render-alone.js'
 import { renderShared, type SharedRendering, type SharedRequest } from './render-shared.js'
 import { reportFor, type Report } from './report.js'
@@ -144,8 +144,10 @@ class RedisHttpCache implements HttpCache {
     const onError = (error: unknown): void => this.#report('background', error)
     this.#background.start(keyText(stale.key), async () => {
       const { rendering } = await this.#share({ ...stale, onError })
-      if (rendering?.kind === 'response') discard(rendering.response.body)
       if (rendering?.kind === 'error') throw rendering.error
+      if (rendering?.kind !== 'response') return
+      discard(rendering.response.body)
+      if (hasReplaced(rendering)) await this.#store.drop(stale.key)
     })
   }
 
@@ -190,4 +192,10 @@ function answerOf(
     case 'error':
       throw rendering.error
   }
+}
+
+/** Whether a stale page is outdated: its URL has another response now, or none. */
+function hasReplaced({ response: { status }, detail }: OwnResponse): boolean {
+  const isResult = status < 400 || status === 404 || status === 410
+  return isResult && detail !== 'incomplete'
 }

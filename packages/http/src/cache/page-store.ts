@@ -1,5 +1,5 @@
 import type { CacheClient, CacheStats } from '@cache/core'
-import type { ReadOutage } from '@cache/core/internal'
+import { ReadOutage } from '@cache/core/internal'
 import { createVersioned, type GroupVersions, type Versioned } from '@cache/versioning'
 import { responseCodec } from '../stored-response.js'
 import { purgesGroup, tagGroup } from './page-groups.js'
@@ -94,6 +94,11 @@ export class PageStore {
     return this.#instead.has(page)
   }
 
+  /** Drops the page of a key. */
+  async drop(key: PageKey): Promise<void> {
+    await this.#pages.invalidate({ key, outage: new ReadOutage(), render: neverRenders })
+  }
+
   /** Makes all pages of these groups invalid. */
   async purge(groups: readonly string[]): Promise<void> {
     if (groups.length === 0) return
@@ -166,5 +171,5 @@ export class PageStore {
 const MAX_HEAD_BYTES = 256 * 1024
 
 function neverRenders(): never {
-  throw new Error('inspect() does not load')
+  throw new Error('This does not render.')
 }

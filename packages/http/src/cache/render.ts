@@ -14,11 +14,18 @@ export interface RenderRules extends CacheRules, PageRules {
 /** What became of a call of the handler. */
 export type Rendering =
   | { readonly kind: 'page'; readonly page: Page; readonly status: number }
-  /** The response belongs to this request only. */
-  | { readonly kind: 'response'; readonly response: Response; readonly detail?: string }
+  | OwnResponse
   | { readonly kind: 'error'; readonly error: unknown }
   /** The handler failed, and the stale page may be served instead. */
   | { readonly kind: 'failed'; readonly status: number | undefined; readonly error: unknown }
+
+/** The response belongs to this request only. */
+export interface OwnResponse {
+  readonly kind: 'response'
+  readonly response: Response
+  /** Why its body was not stored. */
+  readonly detail?: 'too-large' | 'incomplete'
+}
 
 /** Calls the handler for all requests that may get the same response. */
 export async function render(
