@@ -692,6 +692,24 @@ describe.each(clientNames)('on %s', (name) => {
       expect(await bodies(make(), counting().handler, get())).toEqual(['render 1'])
     })
 
+    it('does not wait for the end of a stream of events, with defaultTtl', async () => {
+      const cache = make({ defaultTtl: '1m' })
+      const endless: Handler = () =>
+        new Response(
+          new ReadableStream({
+            start(controller) {
+              controller.enqueue(Buffer.from('data: 1\n\n'))
+            },
+          }),
+          { headers: { 'content-type': 'text/event-stream; charset=utf-8' } },
+        )
+      const answer = cache.handle(new Request('https://shop.test/events'), endless)
+      const late = new Promise((resolve) => setTimeout(resolve, 1_000, 'late'))
+      const response = await Promise.race([answer, late])
+      expect(response).toBeInstanceOf(Response)
+      await (response as Response).body!.cancel()
+    })
+
     it('returns bytes as they were', async () => {
       const bytes = Uint8Array.from({ length: 256 }, (_, i) => i)
       const handler: Handler = () =>

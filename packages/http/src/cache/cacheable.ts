@@ -57,7 +57,7 @@ export function lifetimeOf(
   const isExplicit =
     directives.has('max-age') || directives.has('s-maxage') || expires !== undefined
   const byDefault =
-    !isExplicit && !hasCredentials && CACHEABLE_BY_DEFAULT.has(status)
+    !isExplicit && !hasCredentials && CACHEABLE_BY_DEFAULT.has(status) && !isEventStream(headers)
       ? rules.defaultTtl
       : undefined
   const age = Math.max(0, Math.floor(policy.age())) * 1_000
@@ -79,6 +79,11 @@ export function lifetimeOf(
 
 /** Statuses that the option `defaultTtl` applies to: no errors, and no missing pages. */
 const CACHEABLE_BY_DEFAULT = new Set([200, 203, 204, 300, 301, 308])
+
+/** A stream of events has no end, so that it could be stored. */
+function isEventStream(headers: Headers): boolean {
+  return /^\s*text\/event-stream\b/i.test(headers.get('content-type') ?? '')
+}
 
 /** Returns what a response says about its freshness, in a form that leaves no doubt. */
 function freshnessFields(headers: Headers): { directives: Directives; expires?: string } {
