@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { CacheClient } from '@cache/core'
+import { UsageError, type CacheClient } from '@cache/core'
 import { eventually, spawnProcesses, startRedis, type RedisServer } from '@cache/testkit'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import {
@@ -332,6 +332,48 @@ describe.each(clientNames)('on %s', (name) => {
     expect((await first).status).toBe(409)
     const retry = await idempotency.handle(post('k'), () => new Response('third'))
     expect(await retry.text()).toBe('attempt 2')
+  })
+
+  it('gives the handler an empty body that it can read', async () => {
+    const response = await make().handle(post('k', ''), async (request) => {
+      return new Response(`read ${JSON.stringify(await request.text())}`)
+    })
+    expect(await response.text()).toBe('read ""')
+  })
+
+  it.each([
+    { ttl: 300, claimTtl: 300 },
+    { ttl: 100, claimTtl: 900 },
+  ])('keeps a run that takes longer than its ttl: %o', async (options) => {
+    const gate = new Gate()
+    const slow = make(options).handle(post('k'), async () => {
+      await gate.opened
+      return new Response('paid')
+    })
+    const end = performance.now() + 1_500
+    while (performance.now() < end) {
+      const retry = await make(options, other).handle(post('k'), () => {
+        throw new Error('ran twice')
+      })
+      expect(retry.status).toBe(409)
+    }
+    gate.open()
+    expect(await (await slow).text()).toBe('paid')
+  })
+
+  it.each([undefined, null, 7])('refuses the scope %s, which is no text', async (scope) => {
+    const { handler, runs } = charging()
+    const refused = make({ scope: () => scope as never }).handle(post('k'), handler)
+    await expect(refused).rejects.toThrow(UsageError)
+    expect(runs).toHaveLength(0)
+  })
+
+  it('takes a retry that another instance gets under another host', async () => {
+    const { handler, runs } = charging()
+    const at = (host: string): Request => new Request(`http://${host}/payments`, post('k'))
+    await make().handle(at('10.0.0.1:3000'), handler)
+    expect((await make({}, other).handle(at('10.0.0.2:3000'), handler)).status).toBe(201)
+    expect(runs).toHaveLength(1)
   })
 
   it('refuses large requests, and does not repeat a run with a large response', async () => {

@@ -1,4 +1,4 @@
-import { channels, type CacheClient } from '@cache/core'
+import { channels, UsageError, type CacheClient } from '@cache/core'
 import {
   beside,
   checkPrefix,
@@ -92,7 +92,12 @@ class RedisIdempotency implements Idempotency {
         'Content too large',
         `A request with a key has at most ${maxRequestBytes} bytes.`,
       )
-    const run = this.#runOf(await this.#options.scope(request), key)
+    const scope: unknown = await this.#options.scope(request)
+    if (typeof scope !== 'string')
+      throw new UsageError(
+        `"scope" must return a text, the one who sends the request, but returned ${typeof scope}.`,
+      )
+    const run = this.#runOf(scope, key)
     const asRead = given ? request : withBody(request, body)
     const fingerprint = fingerprintOf(request, body)
     const claimedAt = performance.now()
@@ -155,7 +160,7 @@ class RedisIdempotency implements Idempotency {
       return await this.#client.run(
         claimScript,
         [...keys, mark],
-        [token, fingerprint, String(claimTtl), String(ttl), refuses],
+        [token, fingerprint, String(claimTtl), String(Math.max(ttl, claimTtl)), refuses],
       )
     } catch (error) {
       this.#report('claim', keys[0], error)
@@ -294,7 +299,7 @@ const NEVER_ABORTED = new AbortController().signal
 const RETRY = { 'retry-after': '1' }
 
 function withBody(request: Request, body: Uint8Array): Request {
-  if (body.byteLength === 0) return request
+  if (request.body === null) return request
   return new Request(request.url, {
     method: request.method,
     headers: request.headers,
