@@ -3,7 +3,18 @@ import { shortened } from './shortened.js'
 
 /** The group of all pages of a path, with any query and in all variants. */
 export function pathGroup(prefix: string, host: string, path: string): string {
-  return `${prefix} path ${shortened(`${host}${path}`)}`
+  return `${prefix} path ${shortened(`${host}${normalized(path)}`)}`
+}
+
+/**
+ * Returns a path in the one form that all its spellings have in common: `%63af%c3%a9` is
+ * `caf%C3%A9` (RFC 3986, §6.2.2).
+ */
+function normalized(path: string): string {
+  return path.replaceAll(/%[\da-f]{2}/gi, (encoded) => {
+    const char = String.fromCharCode(Number.parseInt(encoded.slice(1), 16))
+    return /[\w.~-]/.test(char) ? char : encoded.toUpperCase()
+  })
 }
 
 /** The group of all pages with a tag. */

@@ -6,6 +6,8 @@ import { variantKey } from './vary.js'
 /** The key of a page, and the group that all pages of its path belong to. */
 export interface PageKey {
   readonly parts: readonly string[]
+  /** The parts that all variants of the page have in common. */
+  readonly common: readonly string[]
   readonly pathGroup: string
 }
 
@@ -24,15 +26,19 @@ export function keyOfRequest(request: Request, { prefix, key, credentials }: Key
   const url = new URL(request.url)
   const kind = credentials.some((name) => request.headers.has(name)) ? 'c' : 'p'
   const text = key(request, url)
+  // A page of http: is often a redirect to that of https:.
+  const scheme = url.protocol.slice(0, -1)
+  const common = [kind, scheme, shortened(url.host || '-'), shortened(text === '' ? '/' : text)]
   return {
-    parts: [kind, shortened(url.host || '-'), shortened(text === '' ? '/' : text)],
+    parts: common,
+    common,
     pathGroup: pathGroup(prefix, url.host, url.pathname),
   }
 }
 
 /** Returns the key of the variant that a request needs, if `page` is another one. */
 export function keyOfVariant(key: PageKey, page: Page, request: Request): PageKey {
-  return { ...key, parts: [...key.parts.slice(0, 3), variantKey(page, request)] }
+  return { ...key, parts: [...key.common, variantKey(page, request)] }
 }
 
 /** Returns a key as one text, to remember something about it in this process. */
