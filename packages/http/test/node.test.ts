@@ -1,12 +1,14 @@
 import { createServer, get, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pipeline } from 'node:stream/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Readable } from 'node:stream'
 import { serve } from '@hono/node-server'
 import { createCacheClient, type CacheClient } from '@cache/core'
 import { MemoryServer, memoryDriver } from '@cache/memory'
 import { eventually } from '@cache/testkit'
 import express from 'express'
+import express4 from 'express4'
 import { Hono } from 'hono'
 import fastify from 'fastify'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -211,7 +213,138 @@ describe('Express', () => {
   })
 })
 
+describe.each([
+  ['4', express4 as unknown as typeof express],
+  ['5', express],
+])('idempotency keys on Express %s', (_, create) => {
+  const idempotency = () => createIdempotency({ client, prefix: 'k', scope: () => '' })
+
+  it('refuses to compare a body that the parser has left alone', async () => {
+    const app = create()
+    let runs = 0
+    app.use(create.json())
+    app.post('/', forExpress.idempotencyKeys({ idempotency: idempotency() }), (_, response) => {
+      response.send(`run ${++runs}`)
+    })
+    app.use(((error: Error, _request, response, _next) => {
+      response.status(500).send(error.message)
+    }) as express.ErrorRequestHandler)
+    const url = await listen(app)
+    const post = async (key: string, body: string, type: string) => {
+      const headers = { 'idempotency-key': key, 'content-type': type }
+      return (await fetch(url, { method: 'POST', body, headers })).text()
+    }
+    expect(await post('a', 'pay 5', 'text/plain')).toContain('after a body parser')
+    expect(await post('a', '{}', 'application/json')).toBe('run 1')
+    expect(await post('b', '', 'text/plain')).toBe('run 2')
+  })
+
+  it('replays a response that was not written yet when its client left', async () => {
+    const app = create()
+    const gate = new Gate()
+    let runs = 0
+    app.use(create.json())
+    app.post('/', forExpress.idempotencyKeys({ idempotency: idempotency() }), (_, response) => {
+      response.writeHead(201)
+      response.write(`run ${++runs}, `)
+      void gate.opened.then(() => response.end('paid'))
+    })
+    const url = await listen(app)
+    const post = (signal?: AbortSignal) =>
+      fetch(url, { method: 'POST', headers: { 'idempotency-key': 'k' }, signal: signal ?? null })
+    const leaving = new AbortController()
+    const left = post(leaving.signal).catch(() => undefined)
+    await eventually(() => runs === 1)
+    leaving.abort()
+    await left
+    await sleep(100) // The server must have noticed.
+    gate.open()
+    await eventually(async () => (await post()).status === 201)
+    expect(await (await post()).text()).toBe('run 1, paid')
+  })
+})
+
 describe('Hono', () => {
+  it('leaves the bodies alone of requests that keys do not apply to', async () => {
+    const { app, handled } = uploads('1mb')
+    const upload = endless()
+    const request = (method: string, headers: Record<string, string>) =>
+      new Request('http://shop.test/', {
+        method,
+        headers,
+        body: upload.body(),
+        duplex: 'half',
+      } as RequestInit)
+    expect((await app.fetch(request('POST', {}))).status).toBe(200)
+    expect((await app.fetch(request('PUT', { 'idempotency-key': 'k' }))).status).toBe(200)
+    expect(handled).toEqual(['POST', 'PUT'])
+  })
+
+  it('reads no more of a body than may be compared', async () => {
+    const { app, handled } = uploads('100kb')
+    const upload = endless()
+    const request = new Request('http://shop.test/', {
+      method: 'POST',
+      headers: { 'idempotency-key': 'k' },
+      body: upload.body(),
+      duplex: 'half',
+    } as RequestInit)
+    expect((await app.fetch(request)).status).toBe(413)
+    expect(handled).toEqual([])
+    expect(upload.sent).toBeLessThan(1024 * 1024)
+  })
+
+  it('compares a body that a middleware has read', async () => {
+    const app = new Hono()
+    const idempotency = createIdempotency({ client, prefix: 'k', scope: () => '' })
+    app.use(async (c, next) => {
+      await c.req.json()
+      await next()
+    })
+    app.post('/', forHono.idempotencyKeys({ idempotency }), async (c) => c.json(await c.req.json()))
+    const post = (amount: number) =>
+      app.request('/', {
+        method: 'POST',
+        headers: { 'idempotency-key': 'k' },
+        body: JSON.stringify({ amount }),
+      })
+    expect(await (await post(1)).json()).toEqual({ amount: 1 })
+    expect((await post(1)).headers.get('idempotency-replayed')).toBe('true')
+    expect((await post(2)).status).toBe(422)
+  })
+
+  function uploads(maxRequestBytes: '1mb' | '100kb') {
+    const app = new Hono()
+    const handled: string[] = []
+    const options = { client, prefix: 'k', scope: () => '', maxRequestBytes } as const
+    app.use(forHono.idempotencyKeys({ idempotency: createIdempotency(options) }))
+    app.all('/', async (c) => {
+      handled.push(c.req.method)
+      const reader = c.req.raw.body!.getReader()
+      await reader.read()
+      await reader.cancel()
+      return c.text('uploaded')
+    })
+    return { app, handled }
+  }
+
+  /** A body that would be too large for the memory. */
+  function endless() {
+    const chunk = new Uint8Array(16 * 1024)
+    const upload = {
+      sent: 0,
+      body: () =>
+        new ReadableStream<Uint8Array>({
+          pull(controller) {
+            upload.sent += chunk.length
+            if (upload.sent > 64 * 1024 * 1024) controller.error(new Error('read on and on'))
+            else controller.enqueue(chunk)
+          },
+        }),
+    }
+    return upload
+  }
+
   it('does not take one path for another one', async () => {
     const app = new Hono()
     app.use(forHono.responseCache({ cache, app }))
@@ -242,6 +375,26 @@ describe('Fastify', () => {
     const url = await app.listen({ port: 0 })
     for (let i = 0; i < 2; i++)
       expect(await (await fetch(url.replace('[::1]', 'localhost'))).text()).toBe('raw')
+  })
+
+  it('does not wait for a handler that sent past Fastify, and whose client has left', async () => {
+    const app = fastify({ forceCloseConnections: true })
+    stops.push(() => app.close())
+    await app.register(forFastify.responseCache, { cache })
+    let runs = 0
+    app.get('/', (_, reply) => {
+      reply.hijack()
+      if (++runs === 1) reply.raw.write('never ended')
+      else reply.raw.end('raw')
+    })
+    const url = (await app.listen({ port: 0 })).replace('[::1]', 'localhost')
+    const leaving = new AbortController()
+    const first = await fetch(url, { signal: leaving.signal })
+    expect(first.status).toBe(200)
+    leaving.abort()
+    const begun = performance.now()
+    expect(await (await fetch(url)).text()).toBe('raw')
+    expect(performance.now() - begun).toBeLessThan(3_000)
   })
 
   it('does not take one path for another one', async () => {

@@ -127,12 +127,19 @@ function rootOf(app: unknown): NodeApp {
   return root as unknown as NodeApp
 }
 
-function bodyOf({ body, rawBody, headers }: ExpressRequest): Uint8Array | undefined {
-  const given = rawBody ?? body
+function bodyOf(request: ExpressRequest): Uint8Array | undefined {
+  const { body, rawBody, headers } = request
+  const given = rawBody ?? (isUnparsed(request) ? undefined : body)
   if (given instanceof Uint8Array) return given
   if (typeof given === 'string') return Buffer.from(given)
   if (given !== undefined) return Buffer.from(JSON.stringify(given))
   const isEmpty =
     headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0
   return isEmpty ? new Uint8Array() : undefined
+}
+
+/** Parsers of Express 4 leave `{}` behind for a body of another type than theirs. */
+function isUnparsed({ body, readableDidRead }: ExpressRequest): boolean {
+  const isEmpty = typeof body === 'object' && body !== null && Object.keys(body).length === 0
+  return isEmpty && !readableDidRead && !(body instanceof Uint8Array)
 }

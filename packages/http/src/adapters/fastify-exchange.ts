@@ -26,9 +26,11 @@ export class Exchange {
     this.#reply = reply
     this.#before = { ...reply.getHeaders() }
     this.#rendered.catch(() => undefined)
-    reply.raw.once('finish', () =>
-      this.#fail(new Error('The handler sent its response past Fastify (reply.raw, hijack).')),
-    )
+    const onEnd = (): void =>
+      this.#fail(new Error('The handler sent its response past Fastify (reply.raw, hijack).'))
+    reply.raw.once('finish', onEnd)
+    // If the client leaves, there is no 'finish'. Other handlers go on without it.
+    reply.raw.once('close', () => reply.sent && onEnd())
   }
 
   /** Lets the handler run. Resolves to its response. */

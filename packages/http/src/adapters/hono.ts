@@ -54,7 +54,8 @@ export function responseCache<E extends Env = Env>(options: {
 
 /**
  * Creates a middleware for Hono 4 that runs what follows it once for each Idempotency-Key. Add it
- * after authentication. The context of the run is in `c.get('idempotency')`.
+ * after authentication, and before what parses forms. The context of the run is in
+ * `c.get('idempotency')`.
  *
  * @throws {InvalidOptionError} naming the option.
  * @example app.post('/payments', idempotencyKeys({ idempotency }), charge)
@@ -65,15 +66,17 @@ export function idempotencyKeys<E extends Env = Env>(options: {
   const { idempotency } = readOptions('idempotencyKeys', idempotencyOptions, options)
 
   return async (c, next) => {
-    const body = new Uint8Array(await c.req.arrayBuffer())
+    // Hono keeps the bodies that its methods have read.
+    const isRead = c.req.raw.bodyUsed
     const response = await idempotency.handle(
       c.req.raw,
-      async (_, context) => {
+      async (request, context) => {
+        if (!isRead) c.req.raw = request
         ;(c as Context).set('idempotency', context)
         await next()
         return c.res
       },
-      { body },
+      isRead ? { body: new Uint8Array(await c.req.arrayBuffer()) } : {},
     )
     replace(c, response)
   }

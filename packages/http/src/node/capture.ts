@@ -180,7 +180,7 @@ class Capture {
           },
           { highWaterMark: 64 * 1024, size: (chunk) => chunk?.byteLength ?? 0 },
         )
-    if (this.#target.destroyed) setTimeout(() => this.#onClose(), AFTER_CLOSE).unref()
+    if (this.#target.destroyed) this.#onClose()
     try {
       const headers = headersSince(this.#before, this.#target.getHeaders())
       this.#resolve(new Response(body, { status, statusText: statusMessage ?? '', headers }))
@@ -190,11 +190,21 @@ class Capture {
     }
   }
 
-  /** A handler that streams to a client that has left gets no further. */
+  /** A handler may go on without its client, or notice that it has left, and get no further. */
   #onClose(): void {
-    if (!this.#started || this.#ended || this.#discards) return
-    this.#discards = true
-    this.#controller?.error(new Error('The client left before the handler had sent its response.'))
+    if (!this.#isStreaming) return
+    const giveUp = (): void => {
+      if (!this.#isStreaming) return
+      this.#discards = true
+      this.#controller?.error(
+        new Error('The client left before the handler had sent its response.'),
+      )
+    }
+    setTimeout(giveUp, AFTER_CLOSE).unref()
+  }
+
+  get #isStreaming(): boolean {
+    return this.#started && !this.#ended && !this.#discards
   }
 }
 
