@@ -152,6 +152,16 @@ describe.each(clientNames)('on %s', (name) => {
       },
     )
 
+    it('stores a page for each cookie if its Vary names it, but not for Authorization', async () => {
+      const vary = 'cookie, authorization'
+      const { handler } = counting({ 'cache-control': 'max-age=60', vary })
+      const cookies = ['a=1', 'b=2', 'a=1'].map((cookie) => get({ cookie }))
+      const cache = make()
+      expect(await bodies(cache, handler, ...cookies)).toEqual(['render 1', 'render 2', 'render 1'])
+      const both = get({ cookie: 'a=1', authorization: 'x' })
+      expect(await bodies(cache, handler, both, both)).toEqual(['render 3', 'render 4'])
+    })
+
     it('keeps the pages of visitors with credentials apart from those without', async () => {
       const { handler } = counting({ 'cache-control': 'public, max-age=60' })
       const requests = [get(), get({ cookie: 'a=1' }), get(), get({ cookie: 'b=2' })]
@@ -604,20 +614,67 @@ describe.each(clientNames)('on %s', (name) => {
       }
     })
 
-    it('purges the URL that a request has changed before its client is answered', async () => {
+    it.each([
+      ['a tag', (cache: HttpCache) => cache.purgeTags('t')],
+      ['a URL', (cache: HttpCache) => cache.purgeUrls(URL_)],
+    ])('lets no later request join a rendering from before the purge of %s', async (_, purge) => {
+      const cache = make()
+      const headers = { 'cache-control': 'max-age=60', 'cache-tag': 't' }
+      const gate = new Gate()
+      let rendering = false
+      const old = cache.handle(get(), async () => {
+        rendering = true
+        await gate.opened
+        return new Response('old', { headers })
+      })
+      await eventually(() => rendering, { every: 1 })
+      const early = cache.handle(get(), () => new Response('early', { headers }))
+      await purge(make({}, other))
+      const late = cache.handle(get(), () => new Response('late', { headers }))
+      await sleep(50)
+      gate.open()
+      expect(await (await old).text()).toBe('old')
+      expect(await (await early).text()).toMatch(/old|early|late/)
+      expect(await (await late).text()).toMatch(/early|late/)
+      expect(await bodies(cache, () => new Response('new', { headers }), get())).not.toEqual([
+        'old',
+      ])
+    })
+
+    it.each([
+      ['location', '/created'],
+      ['content-location', 'https://shop.test/created'],
+    ])('purges the URL that a request has changed, and its %s, at once', async (header, target) => {
       const { handler } = counting()
       const [cache, elsewhere] = [make(), make({}, other)]
-      const target = 'https://shop.test/created'
-      await bodies(cache, handler, get(), get({}, target))
+      const created = 'https://shop.test/created'
+      await bodies(cache, handler, get(), get({}, created))
       const post = (code: number) =>
         elsewhere.handle(
           new Request(URL_, { method: 'POST', body: 'x' }),
-          () => new Response('', { status: code, headers: { location: '/created' } }),
+          () => new Response('', { status: code, headers: { [header]: target } }),
         )
       await post(500)
-      expect(await bodies(cache, handler, get(), get({}, target))).toEqual(['render 1', 'render 2'])
+      expect(await bodies(cache, handler, get(), get({}, created))).toEqual([
+        'render 1',
+        'render 2',
+      ])
       expect(status(await post(201))).toBe('cache; fwd=method')
-      expect(await bodies(cache, handler, get(), get({}, target))).toEqual(['render 3', 'render 4'])
+      expect(await bodies(cache, handler, get(), get({}, created))).toEqual([
+        'render 3',
+        'render 4',
+      ])
+    })
+
+    it('does not let a request purge pages of another host', async () => {
+      const { handler } = counting()
+      const cache = make()
+      const url = 'https://other.test/page'
+      await cache.handle(get({}, url), handler)
+      const headers = { location: url, 'content-location': url }
+      const post = new Request(URL_, { method: 'POST' })
+      await cache.handle(post, () => new Response('', { status: 201, headers }))
+      expect(await bodies(cache, handler, get({}, url))).toEqual(['render 1'])
     })
 
     it('remembers tags for a bounded time', async () => {

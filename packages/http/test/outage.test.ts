@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { startRedis } from '@cache/testkit'
 import { eventually } from '@cache/testkit'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -59,6 +60,28 @@ describe.each(clientNames)('on %s', (name) => {
       await expect(within(cache.purgeUrls(url))).rejects.toThrow()
       await server[startAgain]()
       await eventually(async () => (await handle()).headers.get('cache-status')!.includes('hit'))
+    })
+
+    it('shares a rendering among the requests of one process', async () => {
+      const { server, client } = await start()
+      const cache = createHttpCache({ client, prefix: 'pages' })
+      await server[stop]()
+      const gate = new Gate()
+      let renders = 0
+      const answers = [1, 2, 3].map(() =>
+        cache.handle(new Request(url), async () => {
+          renders++
+          await gate.opened
+          return page()
+        }),
+      )
+      await eventually(() => renders > 0)
+      await sleep(300) // Longer than the timeouts of the others.
+      gate.open()
+      const texts = (await within(Promise.all(answers))).map((answer) => answer.text())
+      expect(await Promise.all(texts)).toEqual(['page', 'page', 'page'])
+      expect(renders).toBe(1)
+      if (stop === 'pause') await server.resume()
     })
 
     it('serves private pages to their visitors only', async () => {
@@ -136,6 +159,29 @@ describe.each(clientNames)('on %s', (name) => {
     expect(retry.status).toBe(409)
     gate.open()
     expect(await (await first).text()).toBe('charged')
+  })
+
+  it('renders while Redis is full, and refuses requests with a key', async () => {
+    const { client } = await start()
+    const cache = createHttpCache({ client, prefix: 'pages' })
+    const idempotency = createIdempotency({ client, prefix: 'keys', scope: () => '' })
+    const limit = (bytes: string) =>
+      client.send({ args: ['CONFIG', 'SET', 'maxmemory', bytes], keys: ['any'] })
+    const tagged = () =>
+      new Response('page', { headers: { 'cache-control': 'max-age=60', 'cache-tag': 'a' } })
+    await limit('1')
+    for (const handler of [page, tagged]) {
+      const response = await within(cache.handle(new Request(url), handler))
+      expect(await response.text()).toBe('page')
+    }
+    const key = { 'idempotency-key': 'k' }
+    const post = () => new Request(url, { method: 'POST', headers: key })
+    expect((await idempotency.handle(post(), page)).status).toBe(503)
+    await limit('0')
+    await eventually(async () => (await idempotency.handle(post(), page)).status === 200)
+    await eventually(async () =>
+      (await cache.handle(new Request(url), tagged)).headers.get('cache-status')!.includes('hit'),
+    )
   })
 
   it('answers although Redis dies meanwhile, and stores the response later', async () => {
