@@ -152,7 +152,7 @@ describe.each(clientNames)('on %s', (name) => {
       },
     )
 
-    it('stores a page for each cookie if its Vary names it, but not for Authorization', async () => {
+    it('stores a page for each cookie that its Vary names, but not for Authorization', async () => {
       const vary = 'cookie, authorization'
       const { handler } = counting({ 'cache-control': 'max-age=60', vary })
       const cookies = ['a=1', 'b=2', 'a=1'].map((cookie) => get({ cookie }))

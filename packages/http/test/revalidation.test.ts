@@ -157,6 +157,21 @@ describe('a stale page that is served instead of a failure', () => {
     }
     expect(renders).toBe(1)
   })
+
+  it.each([
+    [20_000, 'page', '115'],
+    [70_000, 'down', null],
+  ])('is as old as it is once the handler has failed after %i ms', async (ms, text, age) => {
+    const headers = { 'cache-control': 'max-age=60, stale-if-error=60' }
+    await cache.handle(get(), answering(['page', headers]))
+    vi.advanceTimersByTime(95_000)
+    const response = await cache.handle(get(), () => {
+      vi.advanceTimersByTime(ms)
+      return new Response('down', { status: 503 })
+    })
+    expect(await response.text()).toBe(text)
+    expect(response.headers.get('age')).toBe(age)
+  })
 })
 
 describe('a stale page that is served while it is rendered again', () => {
@@ -219,5 +234,24 @@ describe('a stale page that is served while it is rendered again', () => {
     } finally {
       channels.error.unsubscribe(listener)
     }
+  })
+
+  it('is rendered again although an earlier rendering never ended', async () => {
+    const handler = answering(['page', first], ['second', first], ['third', first])
+    await cache.handle(get(), handler)
+    vi.advanceTimersByTime(61_000)
+    let began = false
+    void cache.handle(get(), () => {
+      if (began) return new Response('foreground', { headers: first })
+      began = true
+      return new Promise(() => undefined)
+    })
+    await vi.waitFor(() => expect(began).toBe(true))
+    vi.advanceTimersByTime(30_000)
+    expect(await (await cache.handle(get(), handler)).text()).toBe('page')
+    await vi.waitFor(async () => {
+      expect(await (await cache.handle(get(), handler)).text()).toBe('second')
+    })
+    cache = createHttpCache({ client, prefix: 'pages' }) // The first one is never idle.
   })
 })

@@ -1,7 +1,7 @@
 import { hasNoBody } from '../headers.js'
 import { formatCacheStatus, type CacheStatus } from './cache-status.js'
 import { pageResponse } from './page-response.js'
-import type { FoundPage } from './page.js'
+import { freshFor, type FoundPage } from './page.js'
 
 /** What a request gets: a page, or a response that is its own. */
 export type Answer = { readonly status: CacheStatus } & (
@@ -10,7 +10,7 @@ export type Answer = { readonly status: CacheStatus } & (
 
 /** A page from the cache, fresh or stale. */
 export function hit(found: FoundPage): Answer {
-  return { found, status: { hit: true, ttl: found.freshFor / 1_000 } }
+  return { found, status: { hit: true, ttl: freshFor(found) / 1_000 } }
 }
 
 /** A stale page, because the handler has failed for this request or for the one it waited for. */
@@ -18,7 +18,7 @@ export function staleInstead(
   found: FoundPage,
   failure: Pick<CacheStatus, 'fwdStatus' | 'collapsed'>,
 ): Answer {
-  const ttl = found.freshFor / 1_000
+  const ttl = freshFor(found) / 1_000
   return { found, status: { fwd: 'stale', ttl, ...failure, detail: 'stale-if-error' } }
 }
 

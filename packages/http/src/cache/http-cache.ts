@@ -9,7 +9,7 @@ import { httpCacheOptions, type HttpCacheOptions } from './options.js'
 import { groupsOfTags, groupsOfUrls, urlsChangedBy } from './page-groups.js'
 import { keyOfRequest, keyOfVariant, keyText } from './page-key.js'
 import { PageStore } from './page-store.js'
-import { justRendered, mayServeInstead, mayServeMeanwhile, type FoundPage } from './page.js'
+import { foundPage, freshFor, mayServeInstead, mayServeMeanwhile, type FoundPage } from './page.js'
 import type { OwnResponse, Rendering } from './render.js'
 import { renderAlone } from './render-alone.js'
 import { renderShared, type SharedRendering, type SharedRequest } from './render-shared.js'
@@ -44,7 +44,7 @@ class RedisHttpCache implements HttpCache {
     this.#rules = { ...options, prefix }
     this.#report = reportFor(prefix)
     this.#store = new PageStore(this.#rules, this.#report)
-    this.#background = new BackgroundRenders(this.#rules.waitUntil, this.#report)
+    this.#background = new BackgroundRenders(this.#rules, this.#report)
   }
 
   async handle(
@@ -97,7 +97,7 @@ class RedisHttpCache implements HttpCache {
       if (lookup.isTaken) break
       ;({ found } = lookup)
       if (found) {
-        if (found.freshFor > 0) return hit(found)
+        if (freshFor(found) > 0) return hit(found)
         forwarded = 'stale'
         if (mayServeMeanwhile(found)) {
           this.#refresh({ key, request, handler: background, found, outage })
@@ -117,11 +117,11 @@ class RedisHttpCache implements HttpCache {
         return answerOf(rendering, forwarded, { found, stored: page !== null && !outage.down })
       if (!page) break
       if (this.#store.isInstead(page)) {
-        if (!found || !mayServeInstead(found)) break
+        if (!mayServeInstead(found)) break
         return staleInstead(found, { collapsed: true })
       }
       if (fits(page, request))
-        return { found: justRendered(page), status: { fwd: forwarded, collapsed: true } }
+        return { found: foundPage(page), status: { fwd: forwarded, collapsed: true } }
       key = keyOfVariant(key, page, request)
       forwarded = 'vary-miss'
     }
@@ -181,7 +181,7 @@ function answerOf(
   switch (rendering.kind) {
     case 'page': {
       const status = { fwd: forwarded, fwdStatus: rendering.status, stored }
-      return { found: justRendered(rendering.page), status }
+      return { found: foundPage(rendering.page), status }
     }
     case 'response': {
       const { response, detail } = rendering

@@ -1,16 +1,12 @@
 import { hasNoBody } from '../headers.js'
 import { parseHttpDate } from './dates.js'
-import type { FoundPage } from './page.js'
+import { freshFor, type FoundPage } from './page.js'
 
 /** Returns the response to a request that a page answers: the page, or 304. */
-export function pageResponse(
-  request: Request,
-  { page, freshFor }: FoundPage,
-  cacheStatus: string,
-): Response {
+export function pageResponse(request: Request, found: FoundPage, cacheStatus: string): Response {
+  const { page } = found
   const headers = new Headers(page.headers as [string, string][])
-  const { meta } = page
-  const age = Math.max(0, meta.age + meta.freshFor - freshFor)
+  const age = Math.max(0, page.meta.age + page.meta.freshFor - freshFor(found))
   headers.set('age', String(Math.floor(age / 1_000)))
   headers.append('cache-status', cacheStatus)
   if (page.status === 200 && isNotModified(request.headers, headers))

@@ -4,7 +4,7 @@ import { createVersioned, type GroupVersions, type Versioned } from '@cache/vers
 import { responseCodec } from '../stored-response.js'
 import { purgesGroup, tagGroup } from './page-groups.js'
 import type { PageKey } from './page-key.js'
-import type { FoundPage, Page, PageMeta } from './page.js'
+import { foundPage, type FoundPage, type Page, type PageMeta } from './page.js'
 import type { Report } from './report.js'
 
 export interface PageStoreOptions {
@@ -77,7 +77,7 @@ export class PageStore {
   async find(key: PageKey, outage: ReadOutage): Promise<FoundPage | undefined> {
     if (outage.down) return undefined
     const found = await this.#pages.inspect({ key, outage, render: neverRenders }, { outage })
-    return found?.value ? { page: found.value, freshFor: found.freshFor } : undefined
+    return found?.value ? foundPage(found.value, found.freshFor) : undefined
   }
 
   /**

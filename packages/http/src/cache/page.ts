@@ -13,22 +13,28 @@ export interface PageMeta extends Lifetime {
 /** A response that several requests may get. */
 export type Page = StoredResponse<PageMeta>
 
-/** A page, and for how many milliseconds it is still fresh; negative if it is stale. */
+/** A page, and until when it is fresh, by the monotonic clock of this process. */
 export interface FoundPage {
   readonly page: Page
-  readonly freshFor: number
+  readonly freshUntil: number
 }
 
-export function justRendered(page: Page): FoundPage {
-  return { page, freshFor: page.meta.freshFor }
+/** A page that is fresh for so many milliseconds from now on, or has been stale for so many. */
+export function foundPage(page: Page, freshFor = page.meta.freshFor): FoundPage {
+  return { page, freshUntil: performance.now() + freshFor }
+}
+
+/** Returns for how many milliseconds a page is still fresh; a negative number if it is stale. */
+export function freshFor({ freshUntil }: FoundPage): number {
+  return freshUntil - performance.now()
 }
 
 /** Whether a stale page may be served while it is rendered again (RFC 5861, §3). */
-export function mayServeMeanwhile({ page, freshFor }: FoundPage): boolean {
-  return -freshFor < page.meta.staleWhileRevalidate
+export function mayServeMeanwhile(found: FoundPage): boolean {
+  return -freshFor(found) < found.page.meta.staleWhileRevalidate
 }
 
 /** Whether a stale page may be served if the handler fails (RFC 5861, §4). */
-export function mayServeInstead(found: FoundPage | undefined): boolean {
-  return found !== undefined && -found.freshFor < found.page.meta.staleIfError
+export function mayServeInstead(found: FoundPage | undefined): found is FoundPage {
+  return found !== undefined && -freshFor(found) < found.page.meta.staleIfError
 }

@@ -32,18 +32,17 @@ export async function renderAlone(
   },
   { unshared, rules }: { readonly unshared: UnsharedKeys; readonly rules: CacheRules },
 ): Promise<Answer> {
-  const stale = mayServeInstead(found) ? found : undefined
   let response: Response
   try {
     response = await handler(request)
   } catch (error) {
-    if (!stale) throw error
+    if (!mayServeInstead(found)) throw error
     onError(error)
-    return staleInstead(stale, {})
+    return staleInstead(found, {})
   }
-  if (isServerError(response.status) && stale) {
+  if (isServerError(response.status) && mayServeInstead(found)) {
     discard(response.body)
-    return staleInstead(stale, { fwdStatus: response.status })
+    return staleInstead(found, { fwdStatus: response.status })
   }
   if (request.method === 'GET' && lifetimeOf(request, response, rules)) unshared.delete(key)
   return { response, status: { fwd: forwarded } }

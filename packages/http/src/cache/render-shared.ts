@@ -38,7 +38,7 @@ export async function renderShared(
   const own: { rendering?: Rendering } = {}
   const page = await store
     .render(key, outage, async (stale) => {
-      const mayServeStale = mayServeInstead(found)
+      const mayServeStale = (): boolean => mayServeInstead(found)
       const rendering = await render({ request, handler, stale, mayServeStale }, rules)
       own.rendering = rendering
       if (rendering.kind === 'failed') throw rendering.error

@@ -39,8 +39,8 @@ export async function render(
     readonly handler: Handler
     /** The page that is being replaced. The handler is asked whether it has changed. */
     readonly stale: Page | undefined
-    /** Whether a stale page may be served if the handler fails. */
-    readonly mayServeStale: boolean
+    /** Returns whether a stale page may be served now that the handler has failed. */
+    readonly mayServeStale: () => boolean
   },
   rules: RenderRules,
 ): Promise<Rendering> {
@@ -48,7 +48,7 @@ export async function render(
     const sent = asForwarded(request, stale)
     const response = await handler(sent)
     const { status } = response
-    if (isServerError(status) && mayServeStale) {
+    if (isServerError(status) && mayServeStale()) {
       discard(response.body)
       const error = new Error(`The handler answered with status ${status}.`)
       return { kind: 'failed', status, error }
@@ -57,7 +57,7 @@ export async function render(
       ? fromNotModified(request, stale, response, rules)
       : await fromResponse(request, response, rules)
   } catch (error) {
-    return mayServeStale ? { kind: 'failed', status: undefined, error } : { kind: 'error', error }
+    return mayServeStale() ? { kind: 'failed', status: undefined, error } : { kind: 'error', error }
   }
 }
 
