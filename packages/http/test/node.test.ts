@@ -178,6 +178,25 @@ describe('Express', () => {
     for (let i = 0; i < 2; i++) expect((await fetch(url)).headers.get('x-late')).toBe('1')
   })
 
+  it('lets a handler change a header that was there before, but not remove it', async () => {
+    const app = express()
+    app.use((_, response, next) => {
+      response.set({ 'x-changed': 'before', 'x-removed': 'before' })
+      next()
+    })
+    app.use(forExpress.responseCache({ cache }))
+    app.get('/', (_, response) => {
+      response.removeHeader('x-removed')
+      response.set({ 'x-changed': 'by the page', 'cache-control': 'max-age=60' }).send('page')
+    })
+    const url = await listen(app)
+    for (let i = 0; i < 2; i++) {
+      const { headers } = await fetch(url)
+      expect(headers.get('x-changed')).toBe('by the page')
+      expect(headers.get('x-removed')).toBe('before')
+    }
+  })
+
   it('adds to a Vary that was there before', async () => {
     const app = express()
     app.use((_, response, next) => {

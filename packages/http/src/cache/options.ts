@@ -39,7 +39,7 @@ export interface HttpCacheOptions {
    */
   readonly credentials?: readonly string[]
   /**
-   * Returns what pages are told apart by, beside the host: a text. Leave out parameters of the
+   * Returns what pages are told apart by, beside scheme and host: a text. Leave out parameters of the
    * query that do not change the page. Default: the path and the query.
    */
   readonly key?: (request: Request, url: URL) => string
