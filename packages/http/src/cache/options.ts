@@ -39,8 +39,8 @@ export interface HttpCacheOptions {
    */
   readonly credentials?: readonly string[]
   /**
-   * Returns what pages are told apart by, beside scheme and host: a text. Leave out parameters of the
-   * query that do not change the page. Default: the path and the query.
+   * Returns what pages are told apart by, beside scheme and host: a text. Leave out parameters of
+   * the query that do not change the page. Default: the path and the query.
    */
   readonly key?: (request: Request, url: URL) => string
   /** Returns whether a request passes by the cache. A function that throws does not skip. */
