@@ -87,4 +87,4 @@ export class RenewedHold {
 }
 
 /** One timer serves all that this process holds. */
-const deadlines = new Deadlines()
+const deadlines = /* @__PURE__ */ new Deadlines()
