@@ -1,7 +1,7 @@
 import { CacheError, type CacheClient } from '@cache/core'
 import { startRedis, type RedisServer } from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { Cached, useCacheClient, WithLock } from '../src/decorators/index.js'
+import { Cached, Mutates, useCacheClient, WithLock } from '../src/decorators/index.js'
 import { cacheClient, gate, libraries } from './clients.js'
 
 let server: RedisServer
@@ -219,6 +219,34 @@ describe.each(libraries)('@Cached, on %s', (library) => {
     await expect // The first result with a new tag may not be cached.
       .poll(async () => (await products.find(1)).load === (await products.find(1)).load)
       .toBe(true)
+  })
+
+  it('caches null with the tags of the arguments, also if the result tells more', async () => {
+    class Products {
+      row: { brand: string } | null = null
+      loads = 0
+      @Cached({
+        prefix: 'tagged-absence',
+        tags: ['products'],
+        resultTags: (product: { brand: string }) => [`brand:${product.brand}`],
+        ttl: '1h',
+        negativeTtl: '1h',
+      })
+      async find(_id: number) {
+        this.loads++
+        return this.row
+      }
+      @Mutates({ tags: ['products'] })
+      async create(row: { brand: string }) {
+        this.row = row
+      }
+    }
+    const products = useCacheClient(new Products(), client)
+    expect(await products.find(1)).toBeNull()
+    expect(await products.find(1)).toBeNull()
+    expect(products.loads).toBe(1)
+    await products.create({ brand: 'acme' })
+    expect(await products.find(1)).toEqual({ brand: 'acme' })
   })
 
   it('refuses a method that two classes inherit, unless the prefix is a function', async () => {
