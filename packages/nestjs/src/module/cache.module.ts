@@ -16,7 +16,10 @@ import { connectionToken, getCacheClientToken } from './tokens.js'
 
 /** How a client is registered. */
 export interface CacheRegistration {
-  /** The name of the client. Default 'default'. */
+  /**
+   * The name of the client. The guard and the health indicator find it in all modules, so each
+   * client of an application needs its own. Default 'default'.
+   */
   readonly name?: string
   /** Whether all modules see the client, and not only those that import it. Default `true`. */
   readonly isGlobal?: boolean
@@ -37,7 +40,10 @@ export interface CacheOptionsFactory {
 export interface CacheModuleAsyncOptions extends CacheRegistration {
   /** The modules whose providers are injected. */
   readonly imports?: NonNullable<ModuleMetadata['imports']>
-  /** What `useFactory` gets. */
+  /**
+   * What `useFactory` gets: singletons. With a request-scoped provider, each request would open a
+   * connection, and is refused.
+   */
   readonly inject?: (InjectionToken | OptionalFactoryDependency)[]
   /** Returns the options. */
   readonly useFactory?: (...args: any[]) => CacheConnectionOptions | Promise<CacheConnectionOptions>

@@ -279,6 +279,8 @@ describe('RateLimitGuard', () => {
     await expect(running.app.get(RateLimitGuard).canActivate(message)).rejects.toThrow(
       'RateLimitGuard limits HTTP requests, and this is "rpc".',
     )
+    const exempt = { ...message, getHandler: () => LimitedController.prototype.free }
+    expect(await running.app.get(RateLimitGuard).canActivate(exempt)).toBe(true)
   })
 
   it('denies all fields of a GraphQL request that ask the same limit', async () => {
