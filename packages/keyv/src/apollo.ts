@@ -1,4 +1,5 @@
 import type { KeyValueCache } from '@apollo/utils.keyvaluecache'
+import { InvalidKeyError } from '@cache/core'
 import { choiceOption, readCacheOptions, type OptionTable } from '@cache/core/internal'
 import { storeOptions, StoredValues, type OnOutage, type StoreOptions } from './stored-values.js'
 
@@ -34,7 +35,14 @@ export function createApolloCache(options: ApolloCacheOptions): KeyValueCache {
     readCacheOptions('createApolloCache', apolloOptions, options),
   )
   return {
-    get: async (key) => (await values.read([values.keyOf(key)]))[0] as string | undefined,
+    async get(key) {
+      try {
+        return (await values.read([values.keyOf(key)]))[0] as string | undefined
+      } catch (error) {
+        if (error instanceof InvalidKeyError) return undefined // No value can have this key.
+        throw error
+      }
+    },
     set: async (key, value, { ttl } = {}) => {
       await values.store(
         values.keyOf(key),
@@ -42,6 +50,6 @@ export function createApolloCache(options: ApolloCacheOptions): KeyValueCache {
         typeof ttl === 'number' ? ttl * 1_000 : undefined,
       )
     },
-    delete: async (key) => (await values.delete([values.keyOf(key)]))[0]!,
+    delete: async (key) => values.delete(values.keyOf(key)),
   }
 }

@@ -1,4 +1,4 @@
-import { UsageError } from '@cache/core'
+import { InvalidKeyError, UsageError } from '@cache/core'
 import {
   choiceOption,
   readCacheOptions,
@@ -65,7 +65,11 @@ class Store implements KeyvStore {
   }
 
   async getMany(keys: readonly string[]): Promise<unknown[]> {
-    return this.#values.read(this.#keysToRead(keys), this.#emitError)
+    const all = keys.map(this.#keyToRead)
+    const valid = all.filter((key) => key !== undefined)
+    const values = await this.#values.read(valid, this.#emitError)
+    let next = 0
+    return all.map((key) => (key === undefined ? undefined : values[next++]))
   }
 
   async set(key: string, value: unknown, life?: number): Promise<boolean> {
@@ -73,19 +77,20 @@ class Store implements KeyvStore {
   }
 
   async setMany(entries: readonly KeyvStoreEntry[]): Promise<boolean[]> {
-    const items = entries.map(({ key, value, ttl, expires }) => {
-      const ms = this.#ttlOf(this.#usedByKeyv6 ? expires : ttl)
-      return { key: this.#keyOf(key), value, ...(ms !== undefined && { ttl: ms }) }
-    })
-    return this.#values.writeMany(items)
+    return this.#values.changeMany(
+      entries,
+      async ({ key, value, ttl, expires }) =>
+        this.set(key, value, this.#usedByKeyv6 ? expires : ttl),
+      this.#emitError,
+    )
   }
 
   async delete(key: string): Promise<boolean> {
-    return (await this.#values.delete([this.#keyOf(key)]))[0]!
+    return this.#values.delete(this.#keyOf(key))
   }
 
   async deleteMany(keys: readonly string[]): Promise<boolean | boolean[]> {
-    const existed = await this.#values.delete(keys.map(this.#keyOf))
+    const existed = await this.#values.changeMany(keys, (key) => this.delete(key), this.#emitError)
     return this.#usedByKeyv6 ? existed : existed.every(Boolean)
   }
 
@@ -103,7 +108,8 @@ class Store implements KeyvStore {
 
   async *iterator(): AsyncGenerator<[string, unknown], void> {
     const start = this.#usedByKeyv6 ? '' : this.#keyStart()
-    for await (const batch of this.#values.keys(...this.#parts())) {
+    for await (const found of this.#values.keys(...this.#parts())) {
+      const batch = found.filter(({ key, name }) => this.#isKeyOf(key, start + name))
       const values = await this.#values.read(
         batch.map(({ key }) => key),
         rethrow,
@@ -146,19 +152,32 @@ class Store implements KeyvStore {
     return this.#values.keyOf(...this.#parts(), key.slice(start.length))
   }
 
-  /** Keyv 5 says nothing if a read rejects. */
-  #keysToRead(keys: readonly string[]): readonly string[] {
+  /**
+   * Returns the Redis key of a key, or `undefined` if no value can have it. Keyv 5 says nothing if
+   * `get` rejects, and lets `getMany` and `has` reject.
+   */
+  readonly #keyToRead = (key: string): string | undefined => {
     try {
-      return keys.map(this.#keyOf)
+      return this.#keyOf(key)
     } catch (error) {
-      if (!this.#usedByKeyv6) this.#emitError(error)
+      this.#emitError(error)
+      if (error instanceof InvalidKeyError) return undefined
       throw error
+    }
+  }
+
+  /** Returns whether a Redis key is the one of `key`, and not that of another namespace. */
+  #isKeyOf(redisKey: string, key: string): boolean {
+    try {
+      return this.#keyOf(key) === redisKey
+    } catch {
+      return false
     }
   }
 
   /** Returns the ttl in ms of a value, from what Keyv 5 or Keyv 6 says of it. */
   #ttlOf(life: number | undefined): number | undefined {
-    if (life === undefined || life === null || Number.isNaN(life)) return undefined
+    if (life === undefined || life === null) return undefined
     // eslint-disable-next-line no-restricted-syntax -- Keyv 6 gives a time by this clock
     return this.#usedByKeyv6 ? life - Date.now() : life
   }

@@ -126,11 +126,12 @@ export class StoredValues {
    * Resolves to `false` if other processes kept changing the key at the same time.
    */
   async write(key: string, value: unknown, ttl = this.#options.ttl): Promise<boolean> {
-    if (ttl <= 0) {
-      await this.delete([key])
+    const ms = Number.isNaN(ttl) ? this.#options.ttl : ttl
+    if (ms <= 0) {
+      await this.delete(key)
       return true
     }
-    const write = { ttl: ttl >= Number.MAX_SAFE_INTEGER ? Infinity : Math.ceil(ttl) }
+    const write = { ttl: ms >= Number.MAX_SAFE_INTEGER ? Infinity : Math.ceil(ms) }
     const { entries } = this.#options.client
     return this.#writes.write(key, () => entries.put(key, this.#format, value, write))
   }
@@ -142,19 +143,35 @@ export class StoredValues {
     throw new CacheError(message, { code: 'CONFLICT', key })
   }
 
-  /** Writes many values. Resolves to what `write` returns for each. */
-  async writeMany(
-    items: readonly { readonly key: string; readonly value: unknown; readonly ttl?: number }[],
-  ): Promise<boolean[]> {
-    const { atOnce } = this.#options.client.entries
-    return mapAtOnce(items, atOnce, ({ key, value, ttl }) => this.write(key, value, ttl))
+  /** Deletes a value. Resolves to whether there was one. */
+  async delete(key: string): Promise<boolean> {
+    this.#writes.cancel(key)
+    return (await this.#options.client.entries.invalidate([key])) > 0
   }
 
-  /** Deletes values. Resolves to whether each key had one. */
-  async delete(keys: readonly string[]): Promise<boolean[]> {
-    const { entries } = this.#options.client
-    for (const key of keys) this.#writes.cancel(key)
-    return mapAtOnce(keys, entries.atOnce, async (key) => (await entries.invalidate([key])) > 0)
+  /**
+   * Writes or deletes many values, also if some of them fail: those have the result `false`, and
+   * `failed` gets the first error. Rejects with it if all of them fail.
+   */
+  async changeMany<Item>(
+    items: readonly Item[],
+    change: (item: Item) => Promise<boolean>,
+    failed: (error: unknown) => void,
+  ): Promise<boolean[]> {
+    const errors: unknown[] = []
+    const { atOnce } = this.#options.client.entries
+    const results = await mapAtOnce(items, atOnce, async (item) => {
+      try {
+        return await change(item)
+      } catch (error) {
+        errors.push(error)
+        return false
+      }
+    })
+    if (errors.length === 0) return results
+    if (errors.length === items.length) throw errors[0]
+    failed(errors[0])
+    return results
   }
 
   /** Deletes all values whose keys begin with these parts. */

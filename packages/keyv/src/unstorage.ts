@@ -58,7 +58,7 @@ export function createUnstorageDriver(options: UnstorageDriverOptions): Driver {
       )
     },
     removeItem: async (key) => {
-      await values.delete([keyOf(key)])
+      await values.delete(keyOf(key))
     },
     getKeys: async (base) => {
       const parts = partsOf(base)
@@ -72,6 +72,7 @@ export function createUnstorageDriver(options: UnstorageDriverOptions): Driver {
   }
 }
 
+/** A ttl of 0 is none, as with other drivers. */
 function msOf(seconds: unknown): number | undefined {
-  return typeof seconds === 'number' && seconds > 0 ? seconds * 1_000 : undefined
+  return typeof seconds === 'number' && seconds !== 0 ? seconds * 1_000 : undefined
 }

@@ -1,4 +1,6 @@
+import fc from 'fast-check'
 import { PrefixingKeyValueCache, type KeyValueCache } from '@apollo/utils.keyvaluecache'
+import { InvalidKeyError } from '@cache/core'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { createApolloCache } from '../src/apollo.js'
 import { onEach, valueKeys } from './cases.js'
@@ -38,6 +40,32 @@ onEach((bench) => {
       await cache.set('a', 'new', { ttl: 0 })
       expect(await cache.get('a')).toBeUndefined()
       expect(await valueKeys(bench)).toEqual([])
+    })
+
+    it('a ttl that is not a number is that of the cache', async () => {
+      await cache.set('a', '1', { ttl: NaN })
+      expect(Number(await ask('PTTL', 'shop:apollo:a'))).toBeGreaterThan(60_000)
+    })
+
+    it('finds nothing for a key that no value can have, such as a very long URL', async () => {
+      const key = `httpcache:GET https://example.com/?q=${'x'.repeat(9_000)}`
+      expect(await cache.get(key)).toBeUndefined()
+      await expect(cache.set(key, '1')).rejects.toThrow(InvalidKeyError)
+    })
+
+    it('stores texts of any characters', async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.string({ unit: 'binary' }), async (value) => {
+          await cache.set('a', value)
+          expect(await cache.get('a')).toBe(value)
+        }),
+        { numRuns: 50 },
+      )
+      for (let code = 0; code < 256; code++) {
+        const value = `${String.fromCharCode(code)}\u0000\u0001`
+        await cache.set('a', value)
+        expect(await cache.get('a')).toBe(value)
+      }
     })
 
     it('works with the prefixes that Apollo Server adds', async () => {

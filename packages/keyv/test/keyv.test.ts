@@ -183,6 +183,39 @@ onEach((bench) => {
       expect(await keyv.getMany(['a', 'b'])).toEqual([value, undefined])
     })
 
+    it('stores and deletes the others of many if one of them fails', async () => {
+      const small = create(newClient(), { namespace: 'users', maxValueBytes: '1kb' })
+      const entries = Array.from({ length: 600 }, (_, i) => ({ key: `k${i}`, value: 'small' }))
+      entries.splice(1, 0, { key: 'large', value: 'x'.repeat(2_000) })
+      expect(await small.setMany(entries)).toEqual(entries.map((each) => each.key !== 'large'))
+      expect(small.errors).toHaveLength(1)
+      const names = entries.map((each) => each.key)
+      expect(await small.hasMany(names)).toEqual(names.map((name) => name !== 'large'))
+
+      const existed = await small.deleteMany(['k0', 'a\nb', ...names.slice(2)])
+      expect([existed].flat()).toContain(false)
+      expect(small.errors).toHaveLength(2)
+      expect(await valueKeys(bench)).toEqual([])
+    })
+
+    it('reads the others of many if no value can have one of the keys', async () => {
+      await keyv.set('a', 1)
+      expect(await keyv.getMany(['a\nb', 'a', 'none'])).toEqual([undefined, 1, undefined])
+      expect(await keyv.hasMany(['a', 'a\nb'])).toEqual([true, false])
+      expect(await keyv.has('a\nb')).toBe(false)
+      expect(keyv.errors).toHaveLength(3)
+    })
+
+    it('without a namespace, does not iterate over the values of other namespaces', async () => {
+      const alone = create(newClient())
+      await keyv.set('1', 'of users')
+      await alone.set('users:1', 'of none')
+      await ask('SET', 'shop:keyv:', 'of another program')
+      expect(await alone.get('users:1')).toBe('of none')
+      expect(await entriesOf(alone)).toEqual([['users:1', 'of none']])
+      expect(await entriesOf(keyv)).toEqual([['1', 'of users']])
+    })
+
     it('reports a value that is too large, and stores nothing', async () => {
       const small = create(newClient(), { maxValueBytes: '1kb' })
       expect(await small.set('a', 'x'.repeat(2_000))).toBe(false)

@@ -84,6 +84,34 @@ onEach((bench) => {
       expect(await ask('PTTL', 'shop:storage:a')).toBe(-1)
     })
 
+    it('a ttl of 0 is none, and a negative one stores nothing', async () => {
+      await storage.setItem('a', '1', { ttl: 0 })
+      expect(await ask('PTTL', 'shop:storage:a')).toBe(-1)
+      await storage.setItem('a', '2', { ttl: -1 })
+      expect(await storage.getItem('a')).toBeNull()
+    })
+
+    it('keeps the metadata that unstorage stores beside an item', async () => {
+      await storage.setItem('a:b', '1')
+      await storage.setMeta('a:b', { etag: 'x' })
+      expect(await create().getMeta('a:b')).toMatchObject({ etag: 'x' })
+      expect(await storage.getKeys('a')).toEqual(['a:b'])
+      await storage.removeItem('a:b', { removeMeta: true })
+      expect(await valueKeys(bench)).toEqual([])
+    })
+
+    it('tells watchers of the changes of this storage', async () => {
+      const events: unknown[] = []
+      await storage.watch((event, key) => events.push([event, key]))
+      await storage.setItem('a', '1')
+      await create().setItem('b', '1')
+      await storage.removeItem('a')
+      expect(events).toEqual([
+        ['update', 'a'],
+        ['remove', 'a'],
+      ])
+    })
+
     it('stores bytes', async () => {
       const bytes = new Uint8Array([1, 2, 3, 0, 255])
       await storage.setItemRaw('raw', bytes)

@@ -1,7 +1,7 @@
-import { CacheError, type CacheClient } from '@cache/core'
+import { CacheError, channels, type CacheClient } from '@cache/core'
 import { startRedis, type RedisServer } from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { Cached, useCacheClient, WithLock } from '../src/decorators/index.js'
+import { Cached, Mutates, useCacheClient, WithLock } from '../src/decorators/index.js'
 import { cacheClient, gate, libraries } from './clients.js'
 
 let server: RedisServer
@@ -177,6 +177,47 @@ describe.each(libraries)('@Cached, on %s', (library) => {
     expect(await products.find(1)).toBe(3)
   })
 
+  it('returns what can not be stored, does not cache it, and reports it', async () => {
+    class Entity {
+      constructor(readonly id: number) {}
+    }
+    class Products {
+      loads = 0
+      @Cached({ prefix: 'entity', ttl: '1h' })
+      async find(id: number) {
+        this.loads++
+        return new Entity(id)
+      }
+    }
+    const products = useCacheClient(new Products(), client)
+    const reports: unknown[] = []
+    const report = (message: unknown): unknown => reports.push(message)
+    channels.error.subscribe(report)
+    for (let i = 0; i < 2; i++) expect(await products.find(1)).toBeInstanceOf(Entity)
+    await expect.poll(() => reports.length).toBeGreaterThan(0)
+    channels.error.unsubscribe(report)
+    expect(reports[0]).toMatchObject({ operation: 'fill', key: 'entity:(1)' })
+    expect(products.loads).toBe(2)
+  })
+
+  it('lets a method that calls another one of its prefix wait for itself for waitFor', async () => {
+    class Products {
+      @Cached({ prefix: 'shared', ttl: '1h', waitFor: '100ms' })
+      async find(id: number) {
+        return { id }
+      }
+      @Cached({ prefix: 'shared', ttl: '1h' })
+      async findOrFail(id: number) {
+        return this.find(id)
+      }
+    }
+    const products = useCacheClient(new Products(), client)
+    const started = performance.now()
+    expect(await products.findOrFail(1)).toEqual({ id: 1 })
+    expect(performance.now() - started).toBeGreaterThan(90)
+    expect(performance.now() - started).toBeLessThan(5_000)
+  })
+
   it('runs the method once for concurrent calls, on all objects and clients', async () => {
     let loads = 0
     const { opened, open } = gate()
@@ -219,6 +260,34 @@ describe.each(libraries)('@Cached, on %s', (library) => {
     await expect // The first result with a new tag may not be cached.
       .poll(async () => (await products.find(1)).load === (await products.find(1)).load)
       .toBe(true)
+  })
+
+  it('caches null with the tags of the arguments, also if the result tells more', async () => {
+    class Products {
+      row: { brand: string } | null = null
+      loads = 0
+      @Cached({
+        prefix: 'tagged-absence',
+        tags: ['products'],
+        resultTags: (product: { brand: string }) => [`brand:${product.brand}`],
+        ttl: '1h',
+        negativeTtl: '1h',
+      })
+      async find(_id: number) {
+        this.loads++
+        return this.row
+      }
+      @Mutates({ tags: ['products'] })
+      async create(row: { brand: string }) {
+        this.row = row
+      }
+    }
+    const products = useCacheClient(new Products(), client)
+    expect(await products.find(1)).toBeNull()
+    expect(await products.find(1)).toBeNull()
+    expect(products.loads).toBe(1)
+    await products.create({ brand: 'acme' })
+    expect(await products.find(1)).toEqual({ brand: 'acme' })
   })
 
   it('refuses a method that two classes inherit, unless the prefix is a function', async () => {

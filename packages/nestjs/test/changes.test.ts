@@ -143,6 +143,17 @@ describe.each(libraries)('changes, on %s', (library) => {
     })
   })
 
+  it('may return the old value to the method that changes it', async () => {
+    const rows = new Rows()
+    const writer = products(rows)
+    expect(await writer.find(1)).toBe('1 chair')
+    let inside: string | undefined
+    rows.duringWrite = async () => void (inside = await writer.find(1))
+    await writer.rename(1, 'armchair')
+    expect(inside).toBe('1 chair')
+    expect(await writer.find(1)).toBe('1 armchair')
+  })
+
   it('passes the result and the error of the method on', async () => {
     const rows = new Rows()
     expect(await products(rows).rename(1, 'a')).toBe('renamed 1')

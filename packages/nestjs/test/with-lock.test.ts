@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { CacheClient } from '@cache/core'
 import { LockTimeoutError } from '@cache/lock'
 import { startRedis, type RedisServer } from '@cache/testkit'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { currentLocks, useCacheClient, WithLock } from '../src/decorators/index.js'
 import { cacheClient, gate, libraries } from './clients.js'
 
@@ -95,6 +95,52 @@ describe.each(libraries)('@WithLock, on %s', (library) => {
     await transfer
     expect(await accounts.close('a', 'b')).toBe(true)
     expect(currentLocks()).toBeUndefined()
+  })
+
+  it('runs one of several calls that need the same locks, and skips the others', async () => {
+    class Jobs {
+      @WithLock({ name: (names: (string | number)[]) => names, skipIfHeld: true })
+      async run(_names: (string | number)[]): Promise<'ran' | undefined> {
+        await sleep(100)
+        return 'ran'
+      }
+    }
+    const run = (names: (string | number)[], of = client) =>
+      useCacheClient(new Jobs(), of).run(names)
+    const results = await Promise.all([run(['a', 'b']), run(['b', 'a'], other)])
+    expect(results.filter((result) => result === 'ran')).toHaveLength(1)
+    expect(await run([1, '1'])).toBe('ran') // one lock
+  })
+
+  it('refuses a function that returns no name, without running the method', async () => {
+    let ran = false
+    class Jobs {
+      @WithLock({ name: (names: string[]) => names })
+      async wait(_names: string[]) {
+        ran = true
+      }
+      @WithLock({ name: (names: string[]) => names, skipIfHeld: true })
+      async skip(_names: string[]): Promise<void | undefined> {
+        ran = true
+      }
+    }
+    const jobs = useCacheClient(new Jobs(), client)
+    for (const call of [jobs.wait([]), jobs.skip([])])
+      await expect(call).rejects.toThrow('"name" must be a function that returns at least one name')
+    expect(ran).toBe(false)
+  })
+
+  it('tells the locks to code that uses another copy of the package', async () => {
+    vi.resetModules()
+    const copy = await import('../src/decorators/index.js')
+    expect(copy.currentLocks).not.toBe(currentLocks)
+    class Jobs {
+      @WithLock({ name: 'job' })
+      async run() {
+        return copy.currentLocks()
+      }
+    }
+    expect((await useCacheClient(new Jobs(), client).run())!.locks).toHaveLength(1)
   })
 
   it('rejects without running the method after wait', async () => {

@@ -43,10 +43,10 @@ export interface VersionedOptions<Loaded, Id>
    * Returns the groups (tags) of an id's value, in any number. All caches of a namespace share the
    * groups.
    *
-   * The function is also called without the value. Answer with the groups that are known then, and
-   * their versions are read together with the entry; answer `undefined` if only the value tells.
-   * The answer with the value counts. For "there is none" (`negativeTtl`), the answer without the
-   * value counts.
+   * The function is also called without the value. Answer with the groups that are known then, all
+   * or some, and their versions are read together with the entry; answer `undefined` if only the
+   * value tells. The answer with the value counts. For "there is none" (`negativeTtl`), the answer
+   * without the value counts.
    */
   readonly groups: (id: Id, value?: NonNullable<Loaded>) => readonly string[] | undefined
   /**

@@ -97,6 +97,8 @@ export function createVersioned<Loaded, Id = KeyPart>(
   const withAll = (groups: Groups): Groups =>
     all.size === 0 ? groups : new Map([...all, ...groups])
   const resolve = (groups: unknown): Groups => resolveGroups('groups', groups, versions.keyOf)
+  /** Whether a value has told more groups than were known without it. */
+  let learnsGroups = false
   const strategyFor = (id: Id, key = keyOf(id)): EntryStrategy<T> => {
     const knownNames = groupsOf(id)
     const knowsAll = knownNames !== undefined
@@ -104,10 +106,17 @@ export function createVersioned<Loaded, Id = KeyPart>(
     const groupsOfValue = (value: T | null | undefined): Groups => {
       if (value === null || value === undefined) return known
       const names = groupsOf(id, value)
-      return knowsAll && areSameNames(knownNames, names) ? known : withAll(resolve(names))
+      if (knowsAll && areSameNames(knownNames, names)) return known
+      learnsGroups = true
+      return withAll(resolve(names))
     }
     if (strategyName === 'stamp')
-      return new StampStrategy(dependencies, key, { known, knowsAll }, groupsOfValue)
+      return new StampStrategy(
+        dependencies,
+        key,
+        { known, knowsAll: knowsAll && !learnsGroups },
+        groupsOfValue,
+      )
     if (!knowsAll)
       throw new InvalidOptionError(
         'groups',

@@ -353,6 +353,42 @@ onEach((bench) => {
     expect(await products.get(7)).toMatchObject({ price: 2 })
   })
 
+  it('groups that are known without the value may be some of all groups', async () => {
+    const rows = new Map<number, string>()
+    let loads = 0
+    const cache = createVersioned({
+      client: bench.newClient(),
+      prefix: 'partly-known',
+      ttl: '1h',
+      negativeTtl: '1h',
+      clockSkew: '1ms',
+      load: async (id: number) => (loads++, rows.get(id)),
+      groups: (_, row) => (row === undefined ? ['all'] : ['all', `group:${row}`]),
+    })
+    expect(await cache.get(1)).toBeUndefined()
+    expect(await cache.get(1)).toBeUndefined()
+    expect(loads).toBe(1)
+    rows.set(1, 'a')
+    await cache.bump('all')
+    for (let i = 0; i < 3; i++) expect(await cache.get(1)).toBe('a')
+    expect(loads).toBeLessThanOrEqual(3)
+    await cache.bump('group:a')
+    rows.set(1, 'b')
+    expect(await cache.get(1)).toBe('b')
+
+    // The cache has learnt that values have more groups. One that exists costs no second load.
+    await cache.get(1)
+    await expect
+      .poll(async () => {
+        const id = rows.size + 1
+        rows.set(id, 'b')
+        loads = 0
+        for (let i = 0; i < 2; i++) await cache.get(id)
+        return loads
+      })
+      .toBe(1)
+  })
+
   it('groups with similar names are different groups', async () => {
     const names = [
       '__proto__',

@@ -131,7 +131,7 @@ export function cached<Args extends readonly any[], T>(
       groups: ({ self, args }, value) => {
         const known = tagsFor(tags, self, args)
         if (!resultTags) return known
-        if (value === undefined) return undefined
+        if (value === undefined) return tags && known // "there is none" has the known tags, too
         const learnt = checkTags(
           resultTags.apply(self, [value as T, ...args] as unknown as [T, ...Args]),
           'resultTags',

@@ -1,5 +1,6 @@
 import type { CacheClient } from '@cache/core'
 import { sleep } from '@cache/core/internal'
+import { sharedByCopies } from './shared-by-copies.js'
 
 /** What a decorator has made on a client. */
 export interface Made {
@@ -50,7 +51,7 @@ export class ClientScope {
   }
 }
 
-const scopes = new WeakMap<CacheClient, ClientScope>()
+const scopes = sharedByCopies('client scopes', () => new WeakMap<CacheClient, ClientScope>())
 
 /** How long the end of an application waits for loads in the background, in ms. */
 const MAX_IDLE = 5_000

@@ -14,6 +14,7 @@ import { createLocks, type HoldOptions, type Lock, type Locks } from '@cache/loc
 import { ClientScope } from './client-scope.js'
 import { clientFor, clientSourceOption, type ClientSource } from './client.js'
 import { methodDecorator, type InjectClient, type AsyncMethodDecorator } from './method.js'
+import { sharedByCopies } from './shared-by-copies.js'
 
 /** Options of `@WithLock`. Those for holding and waiting are those of `HoldOptions`. */
 export interface WithLockOptions<Args extends readonly any[]> extends HoldOptions {
@@ -64,7 +65,7 @@ export interface HeldLocks {
   assertHeld(): void
 }
 
-const held = new AsyncLocalStorage<HeldLocks>()
+const held = sharedByCopies('held locks', () => new AsyncLocalStorage<HeldLocks>())
 
 /**
  * Returns the locks that the innermost `@WithLock` method around this code holds, or `undefined`.
@@ -99,10 +100,12 @@ export function withLock<Args extends readonly any[], Added>(
         const locks = ClientScope.of(from).get(owner, () =>
           createLocks({ ...hold, client: from, prefix }),
         )
-        const names = typeof nameOf === 'function' ? nameOf.apply(this, args as any) : nameOf
+        const names = namesFrom(
+          typeof nameOf === 'function' ? nameOf.apply(this, args as any) : nameOf,
+        )
         const holder = skipIfHeld
-          ? await tryAcquireAll(locks, asArray(names))
-          : await acquireAll(locks, asArray(names))
+          ? await tryAcquireAll(locks, names)
+          : await acquireAll(locks, names)
         if (!holder) return undefined
         try {
           return await held.run(holder, () => method.apply(this, args))
@@ -136,7 +139,7 @@ async function tryAcquireAll(locks: Locks, names: readonly KeyPart[]): Promise<H
   const release = (): Promise<unknown> =>
     Promise.all(acquired.map((lock) => lock[Symbol.asyncDispose]()))
   try {
-    for (const name of new Set(names)) {
+    for (const name of inOneOrder(names)) {
       const lock = await locks.tryAcquire(name)
       if (!lock) {
         await release()
@@ -160,6 +163,15 @@ function holderOf(locks: readonly Lock[]): Holder {
   }
 }
 
-function asArray(names: KeyPart | readonly KeyPart[]): readonly KeyPart[] {
-  return Array.isArray(names) ? (names as readonly KeyPart[]) : [names as KeyPart]
+function namesFrom(names: KeyPart | readonly KeyPart[]): readonly KeyPart[] {
+  const list = Array.isArray(names) ? (names as readonly KeyPart[]) : [names as KeyPart]
+  if (list.length === 0)
+    throw new InvalidOptionError('name', 'a function that returns at least one name', names)
+  return list
+}
+
+/** Sorts the names, so that of several calls which need the same locks one gets all of them. */
+function inOneOrder(names: readonly KeyPart[]): readonly KeyPart[] {
+  const byText = new Map(names.map((name) => [String(name), name]))
+  return [...byText.keys()].sort().map((text) => byText.get(text)!)
 }

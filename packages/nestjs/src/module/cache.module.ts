@@ -1,22 +1,25 @@
-import { InvalidOptionError, type CacheClient } from '@cache/core'
+import { InvalidOptionError, UsageError } from '@cache/core'
 import {
   Module,
+  Scope,
   type DynamicModule,
-  type FactoryProvider,
   type InjectionToken,
   type ModuleMetadata,
   type OptionalFactoryDependency,
-  type Provider,
   type Type,
 } from '@nestjs/common'
+import { ModuleRef } from '@nestjs/core'
 import { DEFAULT_CLIENT } from '../decorators/client.js'
 import { CacheHealthIndicator } from '../health/cache-health.indicator.js'
-import { openConnection, type CacheConnection, type CacheConnectionOptions } from './connection.js'
+import { CacheConnection, type CacheConnectionOptions } from './connection.js'
 import { connectionToken, getCacheClientToken } from './tokens.js'
 
 /** How a client is registered. */
 export interface CacheRegistration {
-  /** The name of the client. Default 'default'. */
+  /**
+   * The name of the client. The guard and the health indicator find it in all modules, so each
+   * client of an application needs its own. Default 'default'.
+   */
   readonly name?: string
   /** Whether all modules see the client, and not only those that import it. Default `true`. */
   readonly isGlobal?: boolean
@@ -37,7 +40,10 @@ export interface CacheOptionsFactory {
 export interface CacheModuleAsyncOptions extends CacheRegistration {
   /** The modules whose providers are injected. */
   readonly imports?: NonNullable<ModuleMetadata['imports']>
-  /** What `useFactory` gets. */
+  /**
+   * What `useFactory` gets: singletons. With a request-scoped provider, each request would open a
+   * connection, and is refused.
+   */
   readonly inject?: (InjectionToken | OptionalFactoryDependency)[]
   /** Returns the options. */
   readonly useFactory?: (...args: any[]) => CacheConnectionOptions | Promise<CacheConnectionOptions>
@@ -64,50 +70,37 @@ export interface CacheModuleAsyncOptions extends CacheRegistration {
 export class CacheModule {
   /** @throws {InvalidOptionError} if an option is wrong, when the application starts. */
   static forRoot({ name, isGlobal, ...options }: CacheModuleOptions): DynamicModule {
-    return moduleOf(name, isGlobal, [], [], (connection) => ({
-      provide: connection,
-      useFactory: () => openConnection(options),
-    }))
+    return moduleOf({ name, isGlobal, useFactory: () => options })
   }
 
   /** Like `forRoot`, with options that come from other providers, such as a `ConfigService`. */
   static forRootAsync(options: CacheModuleAsyncOptions): DynamicModule {
-    const { name, isGlobal, imports = [], inject = [], useFactory, useClass, useExisting } = options
+    const { useFactory, useClass, useExisting } = options
     const given = [useFactory, useClass, useExisting].filter((way) => way !== undefined)
     if (given.length !== 1)
       throw new InvalidOptionError('useFactory', 'passed, or else "useClass" or "useExisting"')
     const factory = useExisting ?? useClass
-    return moduleOf(
-      name,
-      isGlobal,
-      imports,
-      useClass ? [useClass] : [],
-      (connection): FactoryProvider<Promise<CacheConnection>> =>
-        factory
-          ? {
-              provide: connection,
-              inject: [factory],
-              useFactory: async (made: CacheOptionsFactory) =>
-                openConnection(withoutName(await made.createCacheOptions())),
-            }
-          : {
-              provide: connection,
-              inject,
-              useFactory: async (...args: unknown[]) =>
-                openConnection(withoutName(await useFactory!(...args))),
-            },
-    )
+    return moduleOf({
+      ...options,
+      ...(factory && {
+        inject: [factory],
+        useFactory: (made: CacheOptionsFactory) => made.createCacheOptions(),
+      }),
+    })
   }
 }
 Module({})(CacheModule)
 
-function moduleOf(
-  name: string = DEFAULT_CLIENT,
+function moduleOf({
+  name = DEFAULT_CLIENT,
   isGlobal = true,
-  imports: NonNullable<ModuleMetadata['imports']>,
-  providers: Provider[],
-  connectionOf: (token: symbol) => Provider,
-): DynamicModule {
+  imports = [],
+  inject = [],
+  useFactory,
+  useClass,
+}: {
+  readonly [Option in keyof CacheModuleAsyncOptions]: CacheModuleAsyncOptions[Option] | undefined
+}): DynamicModule {
   if (typeof name !== 'string' || name === '')
     throw new InvalidOptionError('name', 'a non-empty string', name)
   const client = getCacheClientToken(name)
@@ -117,17 +110,35 @@ function moduleOf(
     global: isGlobal,
     imports,
     providers: [
-      ...providers,
-      connectionOf(connection),
+      ...(useClass ? [useClass] : []),
+      {
+        provide: connection,
+        inject: [ModuleRef, ...inject],
+        useFactory: async (modules: ModuleRef, ...args: unknown[]) => {
+          const options = await useFactory!(...args)
+          checkIsSingleton(modules, name)
+          return new CacheConnection(withoutName(options))
+        },
+      },
       {
         provide: client,
         inject: [connection],
-        useFactory: (opened: CacheConnection): CacheClient => opened.client,
+        // A test that replaces this provider opens no connection.
+        useFactory: (own: CacheConnection) => own.open(),
       },
       CacheHealthIndicator,
     ],
     exports: [client, CacheHealthIndicator],
   }
+}
+
+/** Each request would open a connection otherwise, which NestJS does not close. */
+function checkIsSingleton(modules: ModuleRef, name: string): void {
+  if (modules.introspect(connectionToken(name)).scope === Scope.DEFAULT) return
+  throw new UsageError(
+    `The options of the cache client "${name}" depend on a request-scoped provider, so each ` +
+      'request would open another connection. Let forRootAsync inject singletons only.',
+  )
 }
 
 /** A name in the result of a factory would be ignored silently otherwise. */

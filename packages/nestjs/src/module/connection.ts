@@ -40,18 +40,26 @@ export interface CacheConnectionOptions extends ClientOptions {
   readonly client?: CacheClient
 }
 
-/** A cache client, with what has to be closed with it when the application shuts down. */
+/** Opens a cache client, and closes what it has opened when the application shuts down. */
 export class CacheConnection implements OnApplicationShutdown {
-  readonly client: CacheClient
-  readonly #close: () => Promise<void>
-  readonly #scope: ClientScope
+  readonly #options: CacheConnectionOptions
+  #opened: OpenedClient | undefined
   #closed: Promise<void> | undefined
 
-  constructor(client: CacheClient, close: () => Promise<void>) {
-    this.client = client
-    this.#close = close
-    this.#scope = ClientScope.of(client)
-    this.#scope.retain()
+  constructor(options: CacheConnectionOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Creates the client. It does not wait for Redis, so that an application starts while Redis is
+   * down.
+   *
+   * @throws {InvalidOptionError} naming the option.
+   */
+  async open(): Promise<CacheClient> {
+    this.#opened = await openClient(this.#options)
+    ClientScope.of(this.#opened.client).retain()
+    return this.#opened.client
   }
 
   /**
@@ -59,17 +67,23 @@ export class CacheConnection implements OnApplicationShutdown {
    * when HTTP servers have finished their requests.
    */
   onApplicationShutdown(): Promise<void> {
-    return (this.#closed ??= this.#scope.release().then(this.#close))
+    return (this.#closed ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
+    if (!this.#opened) return
+    await ClientScope.of(this.#opened.client).release()
+    await this.#opened.close?.()
   }
 }
 
-/**
- * Creates the client of the options. It does not wait for Redis, so that an application starts
- * while Redis is down.
- *
- * @throws {InvalidOptionError} naming the option.
- */
-export async function openConnection(options: CacheConnectionOptions): Promise<CacheConnection> {
+interface OpenedClient {
+  readonly client: CacheClient
+  /** Closes the client. Undefined for a client that was passed in. */
+  close?(): Promise<void>
+}
+
+async function openClient(options: CacheConnectionOptions): Promise<OpenedClient> {
   if (typeof options !== 'object' || options === null)
     throw new InvalidOptionError('CacheModule', 'an object of options', options)
   const { connect, redis, driver, client, ...clientOptions } = options
@@ -87,27 +101,22 @@ export async function openConnection(options: CacheConnectionOptions): Promise<C
         surplus,
         'passed to createCacheClient, because there is "client"',
       )
-    return new CacheConnection(client, async () => undefined)
+    return { client }
   }
-  if (driver !== undefined) {
-    const own = createCacheClient(driver, clientOptions)
-    return new CacheConnection(own, () => own.close())
-  }
-  if (redis !== undefined) {
-    const own = createCacheClient(driverOf(redis, 'redis'), clientOptions)
-    return new CacheConnection(own, () => own.close())
-  }
+  if (driver !== undefined) return ownClient(driver, clientOptions)
+  if (redis !== undefined) return ownClient(driverOf(redis, 'redis'), clientOptions)
   const opened = await requireFunction('connect', connect)!()
   try {
-    const own = createCacheClient(driverOf(opened, 'connect'), clientOptions)
-    return new CacheConnection(own, async () => {
-      await own.close()
-      disconnect(opened)
-    })
+    return ownClient(driverOf(opened, 'connect'), clientOptions, () => disconnect(opened))
   } catch (error) {
     disconnect(opened)
     throw error
   }
+}
+
+function ownClient(driver: Driver, options: ClientOptions, closed?: () => void): OpenedClient {
+  const client = createCacheClient(driver, options)
+  return { client, close: () => client.close().then(closed) }
 }
 
 function driverOf(redis: RedisClient, option: string): Driver {

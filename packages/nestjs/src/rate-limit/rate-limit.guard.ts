@@ -16,6 +16,7 @@ import {
 } from '@nestjs/common'
 import { HttpAdapterHost, ModuleRef, Reflector } from '@nestjs/core'
 import { ClientScope, type Made } from '../decorators/client-scope.js'
+import { sharedByCopies } from '../decorators/shared-by-copies.js'
 import { findClient } from '../module/find-client.js'
 import { checkRateLimit, RATE_LIMIT, type RateLimitOptions } from './rate-limit.decorator.js'
 import { RateLimitException } from './rate-limit.exception.js'
@@ -55,14 +56,15 @@ export class RateLimitGuard implements CanActivate {
       ]) ?? this.defaults
     if (!options) return true
     const { request, response } = this.requestAndResponse(context)
-    const rawRequest = raw<IncomingMessage>(request)
-    if (!isFirst(rawRequest, options)) return true
+    return onceFor(raw(request), options, () => this.#admit(request, response, options))
+  }
 
+  async #admit(request: object, response: object, options: RateLimitOptions): Promise<true> {
     const guarded = await this.#guardOf(options).decide(request)
     if (!guarded) return true
     const { decision, headers, refused, settle } = guarded
     const rawResponse = raw<ServerResponse>(response)
-    releaseAfterResponse(rawRequest, rawResponse, decision)
+    releaseAfterResponse(raw<IncomingMessage>(request), rawResponse, decision)
     if (settle) afterResponse(rawResponse, () => settle(response))
     ;(request as { rateLimit?: unknown }).rateLimit = decision
     const { httpAdapter } = this.adapterHost
@@ -83,7 +85,7 @@ export class RateLimitGuard implements CanActivate {
     if (context.getType() !== 'http')
       throw new UsageError(
         `RateLimitGuard limits HTTP requests, and this is "${context.getType()}". ` +
-          'Extend it and override requestAndResponse().',
+          'Extend it and override requestAndResponse(), or exempt the handler: @RateLimit(false).',
       )
     const http = context.switchToHttp()
     return { request: http.getRequest<object>(), response: http.getResponse<object>() }
@@ -142,16 +144,28 @@ interface HttpRequest {
 /** The guards of limiters that the application has created. */
 const guards = new WeakMap<RateLimitOptions, Guard<any, any>>()
 
-/** The limits that have decided on a request. */
-const decided = new WeakMap<object, Set<RateLimitOptions>>()
+/** What the limits have decided on a request. */
+const decided = sharedByCopies(
+  'rate limit decisions',
+  () => new WeakMap<object, Map<RateLimitOptions, Promise<true>>>(),
+)
 
-/** Returns whether these options have not decided on the request yet. */
-function isFirst(request: object, options: RateLimitOptions): boolean {
-  const known = decided.get(request) ?? new Set()
-  decided.set(request, known)
-  if (known.has(options)) return false
-  known.add(options)
-  return true
+/**
+ * Lets limits decide on a request, and returns what they have decided if they have been asked
+ * before: by another guard, or for another field of the same GraphQL request.
+ */
+function onceFor(
+  request: object,
+  options: RateLimitOptions,
+  decide: () => Promise<true>,
+): Promise<true> {
+  const decisions = decided.get(request) ?? new Map<RateLimitOptions, Promise<true>>()
+  decided.set(request, decisions)
+  const existing = decisions.get(options)
+  if (existing) return existing
+  const decision = decide()
+  decisions.set(options, decision)
+  return decision
 }
 
 /** Returns the object of node:http under that of Fastify. */

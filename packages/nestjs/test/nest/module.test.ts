@@ -1,7 +1,7 @@
 import { createCacheClient, type CacheClient } from '@cache/core'
 import { MemoryServer, memoryDriver } from '@cache/memory'
-import { Inject, Injectable, Module, type ModuleMetadata } from '@nestjs/common'
-import { NestFactory } from '@nestjs/core'
+import { Inject, Injectable, Module, Scope, type ModuleMetadata } from '@nestjs/common'
+import { ContextIdFactory, LazyModuleLoader, NestFactory } from '@nestjs/core'
 import { describe, expect, it } from 'vitest'
 import {
   Cached,
@@ -12,6 +12,7 @@ import {
   type CacheConnectionOptions,
   type CacheOptionsFactory,
 } from '../../src/index.js'
+import { redisClient } from '../clients.js'
 
 /** Creates an application without a server. */
 async function create(metadata: ModuleMetadata) {
@@ -174,6 +175,72 @@ describe('CacheModule', () => {
     expect(await app.get(Special).find(1)).toBe(1)
     expect(await app.get(Special).special()).toBe('ada')
     expect(Object.keys(app.get(Special))).toEqual(['loads', 'name'])
+  })
+
+  it('refuses options of a request, which would open a connection for each request', async () => {
+    @Injectable({ scope: Scope.REQUEST })
+    class Tenant {}
+    @Module({ providers: [Tenant], exports: [Tenant] })
+    class TenantModule {}
+    let opened = 0
+    await using app = await create({
+      imports: [
+        CacheModule.forRootAsync({
+          imports: [TenantModule],
+          inject: [Tenant],
+          useFactory: () => ({ connect: () => (opened++, redisClient('ioredis', 'redis://x')) }),
+        }),
+      ],
+      providers: [Products],
+    })
+    await expect(app.resolve(Products)).rejects.toThrow(
+      'The options of the cache client "default" depend on a request-scoped provider',
+    )
+    expect(opened).toBe(0)
+  })
+
+  it('injects the client into transient, request-scoped and lazily loaded objects', async () => {
+    @Injectable({ scope: Scope.TRANSIENT })
+    class Transient extends Products {}
+    @Injectable({ scope: Scope.REQUEST, durable: true })
+    class Durable extends Sessions {}
+    @Injectable()
+    class Lazy {
+      @Cached({ prefix: 'lazy', ttl: '1h' })
+      async find(id: number) {
+        return id
+      }
+    }
+    @Module({ providers: [Lazy] })
+    class LazyModule {}
+    await using app = await create({
+      imports: [
+        CacheModule.forRoot({ driver: memoryDriver() }),
+        CacheModule.forRoot({ name: 'sessions', driver: memoryDriver() }),
+      ],
+      providers: [Transient, Durable],
+    })
+    expect(await (await app.resolve(Transient)).find(1)).toBe(1)
+    expect(await (await app.resolve(Transient)).find(1)).toBe(1)
+    expect(await (await app.resolve(Durable, ContextIdFactory.create())).find(1)).toBe(1)
+    const lazy = await app.get(LazyModuleLoader).load(() => LazyModule)
+    expect(await lazy.get(Lazy).find(1)).toBe(1)
+  })
+
+  it('opens no connection if a test replaces the client, as overrideProvider does', async () => {
+    let opened = 0
+    const cache = CacheModule.forRoot({
+      connect: () => (opened++, redisClient('ioredis', 'redis://localhost:1')),
+    })
+    const client = createCacheClient(memoryDriver())
+    cache.providers!.push({ provide: getCacheClientToken(), useValue: client })
+    await using app = await create({ imports: [cache], providers: [Products] })
+    expect(app.get(Products).client).toBe(client)
+    expect(await app.get(Products).find(1)).toBe(1)
+    await app.close()
+    expect(opened).toBe(0)
+    expect((await client.health()).reachable).toBe(true)
+    await client.close()
   })
 
   it('lets a test replace the client, or create the object itself', async () => {

@@ -4,10 +4,12 @@ import {
   Controller,
   Get,
   HttpCode,
+  Inject,
   Injectable,
   Post,
   Query,
   Req,
+  Res,
   UseGuards,
   type ExecutionContext,
 } from '@nestjs/common'
@@ -277,6 +279,52 @@ describe('RateLimitGuard', () => {
     await expect(running.app.get(RateLimitGuard).canActivate(message)).rejects.toThrow(
       'RateLimitGuard limits HTTP requests, and this is "rpc".',
     )
+    const exempt = { ...message, getHandler: () => LimitedController.prototype.free }
+    expect(await running.app.get(RateLimitGuard).canActivate(exempt)).toBe(true)
+  })
+
+  it('denies all fields of a GraphQL request that ask the same limit', async () => {
+    class Resolver {
+      @RateLimit({
+        limiter: { prefix: 'field', limits: [slidingWindow({ limit: 1, window: '1m' })] },
+        key: () => 'ada',
+      })
+      login() {
+        return undefined
+      }
+    }
+    interface Exchange {
+      readonly request: object
+      readonly response: object
+    }
+    @Injectable()
+    class GraphQLGuard extends RateLimitGuard {
+      protected override requestAndResponse(context: ExecutionContext) {
+        return context.getArgByIndex<Exchange>(2)
+      }
+    }
+    @Controller('graphql')
+    class GraphQLController {
+      constructor(@Inject(GraphQLGuard) readonly guard: GraphQLGuard) {}
+      @Get()
+      async query(@Req() request: object, @Res({ passthrough: true }) response: object) {
+        const context = {
+          getType: () => 'graphql',
+          getHandler: () => Resolver.prototype.login,
+          getClass: () => Resolver,
+          getArgByIndex: () => ({ request, response }),
+        } as unknown as ExecutionContext
+        const field = () => this.guard.canActivate(context).catch((error) => error.getStatus())
+        return [...(await Promise.all([field(), field()])), await field()]
+      }
+    }
+    await using running = await startApplication('express', {
+      imports: [CacheModule.forRoot({ connect: () => redisClient('ioredis', server.url) })],
+      controllers: [GraphQLController],
+      providers: [GraphQLGuard],
+    })
+    expect((await running.request('/graphql')).body).toEqual([true, true, true])
+    expect((await running.request('/graphql')).body).toEqual([429, 429, 429])
   })
 
   it('names a wrong option where it is used, and a client that the application lacks', async () => {

@@ -73,6 +73,61 @@ describe.each(libraries)('the end of an application, on %s', (library) => {
     await expect.poll(connections).toBe(before)
   })
 
+  it.each([true, false])(
+    'lets requests and other providers end before it closes, with isGlobal: %s',
+    async (isGlobal) => {
+      const began = gate()
+      const ended = gate()
+      @Injectable()
+      class Visits {
+        readonly seen: unknown[] = []
+        @Cached({ prefix: 'visit', ttl: '1h' })
+        async find(id: number) {
+          return id
+        }
+        @WithLock({ name: 'visit' })
+        async count() {
+          began.open()
+          await ended.opened
+          currentLocks()!.assertHeld()
+          return this.find(1)
+        }
+        async onModuleDestroy() {
+          this.seen.push(await this.find(2))
+          setTimeout(ended.open, 100)
+        }
+        async onApplicationShutdown() {
+          this.seen.push(await this.count())
+        }
+      }
+      @Controller('visits')
+      class VisitsController {
+        constructor(@Inject(Visits) readonly visits: Visits) {}
+        @Get()
+        async count() {
+          return { visit: await this.visits.count() }
+        }
+      }
+      const running = await startApplication('express', {
+        imports: [
+          CacheModule.forRoot({
+            connect: () => redisClient(library, server.url),
+            isGlobal,
+            ...patient,
+          }),
+        ],
+        controllers: [VisitsController],
+        providers: [Visits],
+      })
+      const visits = running.app.get(Visits)
+      const response = running.request('/visits')
+      await began.opened
+      await running.close()
+      expect(await response).toMatchObject({ status: 200, body: { visit: 1 } })
+      expect(visits.seen).toEqual([2, 1])
+    },
+  )
+
   it('leaves a Redis client open that was passed in', async () => {
     const redis = redisClient(library, server.url)
     ends.push(() => (redis instanceof Redis ? redis.disconnect() : redis.destroy()))
