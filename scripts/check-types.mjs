@@ -14,5 +14,10 @@ const status = ts.createSolutionBuilder(host, projects, { force: true }).build()
 process.exit(status === ts.ExitStatus.Success ? 0 : 1)
 
 function print(diagnostic) {
-  console.log(ts.formatDiagnostic(diagnostic, host).trimEnd())
+  const format = {
+    getCurrentDirectory: () => root,
+    getCanonicalFileName: (name) => name,
+    getNewLine: () => '\n',
+  }
+  console.log(ts.formatDiagnostic(diagnostic, format).trimEnd())
 }

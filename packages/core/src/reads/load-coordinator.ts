@@ -187,8 +187,9 @@ export class LoadCoordinator<T> {
       bulk: request.onDecided !== undefined,
       outage,
     })
-    return staleFallback && this.#policy.soft !== undefined
-      ? this.#orStale(loading, staleFallback, validUntil, key)
+    const { soft } = this.#policy
+    return staleFallback && soft !== undefined
+      ? this.#orStale(loading, staleFallback, { validUntil, key, soft })
       : loading
   }
 
@@ -196,11 +197,14 @@ export class LoadCoordinator<T> {
   async #orStale(
     loading: Promise<LoadResult<Maybe<T>>>,
     staleFallback: Entry<T>,
-    validUntil: number,
-    key: string,
+    {
+      validUntil,
+      key,
+      soft,
+    }: { readonly validUntil: number; readonly key: string; readonly soft: number },
   ): Promise<LoadResult<Maybe<T>>> {
     const timer = new AbortController()
-    const timeout = sleep(timerDelay(this.#policy.soft), undefined, { signal: timer.signal }).then(
+    const timeout = sleep(timerDelay(soft), undefined, { signal: timer.signal }).then(
       () => undefined,
       () => undefined,
     )
