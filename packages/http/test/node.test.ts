@@ -1,4 +1,4 @@
-import { createServer, get, type Server } from 'node:http'
+import { createServer, get, request, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -256,6 +256,26 @@ describe.each([
     expect(await post('a', 'pay 5', 'text/plain')).toContain('after a body parser')
     expect(await post('a', '{}', 'application/json')).toBe('run 1')
     expect(await post('b', '', 'text/plain')).toBe('run 2')
+  })
+
+  it('takes an empty body whose length was not declared', async () => {
+    const app = create()
+    app.use(create.json())
+    app.post('/', forExpress.idempotencyKeys({ idempotency: idempotency() }), (_, response) => {
+      response.send('ran')
+    })
+    const url = await listen(app)
+    const headers = {
+      'idempotency-key': 'k',
+      'content-type': 'application/json',
+      'transfer-encoding': 'chunked',
+    }
+    const status = await new Promise((resolve) => {
+      request(url, { method: 'POST', headers }, (response) => {
+        resolve(response.resume().statusCode)
+      }).end()
+    })
+    expect(status).toBe(200)
   })
 
   it('replays a response that was not written yet when its client left', async () => {
