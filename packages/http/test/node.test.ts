@@ -416,6 +416,31 @@ describe('Fastify', () => {
       expect(await (await fetch(url.replace('[::1]', 'localhost'))).text()).toBe('raw')
   })
 
+  it('does not wait for a handler that sends past Fastify after its client has left', async () => {
+    const app = fastify({ forceCloseConnections: true })
+    stops.push(() => app.close())
+    await app.register(forFastify.responseCache, { cache })
+    const gate = new Gate()
+    let runs = 0
+    app.get('/', async (_, reply) => {
+      if (++runs > 1) return 'second'
+      await gate.opened
+      reply.hijack()
+      reply.raw.end('raw')
+      return undefined
+    })
+    const url = await app.listen({ port: 0 })
+    const leaving = new AbortController()
+    const left = fetch(url, { signal: leaving.signal }).catch(() => undefined)
+    await eventually(() => runs === 1)
+    leaving.abort()
+    await left
+    await sleep(100) // The server must have noticed.
+    gate.open()
+    const response = await fetch(url, { signal: AbortSignal.timeout(3_000) })
+    expect(await response.text()).toBe('second')
+  })
+
   it('does not wait for a handler that sent past Fastify, and whose client has left', async () => {
     const app = fastify({ forceCloseConnections: true })
     stops.push(() => app.close())
