@@ -9,7 +9,12 @@ import {
   type IdempotencyOptions,
   type IdempotentHandler,
 } from '../src/index.js'
-import { claimScript, releaseScript } from '../src/idempotency/scripts.js'
+import {
+  claimScript,
+  completeScript,
+  releaseScript,
+  renewScript,
+} from '../src/idempotency/scripts.js'
 import { clientNames, Clients, Gate, keysWithoutTtl } from './clients.js'
 
 let server: RedisServer
@@ -166,6 +171,18 @@ describe.each(clientNames)('on %s', (name) => {
     expect(runs).toHaveLength(2)
   })
 
+  it('gives each run a signal of its own, so that it keeps no listeners of others', async () => {
+    const signals = new Set<AbortSignal>()
+    const handler: IdempotentHandler = (_, { signal }) => {
+      signals.add(signal)
+      return new Response('ran')
+    }
+    const idempotency = make()
+    for (const key of [undefined, undefined, 'k1', 'k2'])
+      await idempotency.handle(post(key), handler)
+    expect(signals.size).toBe(4)
+  })
+
   it('keeps the keys of different scopes apart', async () => {
     const { handler, runs } = charging()
     const idempotency = make({ scope: ({ headers }) => headers.get('x-user') ?? '' })
@@ -311,6 +328,33 @@ describe.each(clientNames)('on %s', (name) => {
     expect(overtaken!.reason).toMatchObject({ name: 'ClaimLostError', code: 'CLAIM_LOST' })
     gate.open()
     expect((await first).status).toBe(409)
+  })
+
+  it.each([
+    ['has', 201],
+    ['gives up', 503],
+  ])('does not take a run for lost that %s its response', async (_, code) => {
+    const ending = new Gate()
+    const renewed = new Gate()
+    // The replies to the last step and to a renewal behind it arrive together.
+    const run: CacheClient['run'] = async (script, ...args) => {
+      const reply = await client.run(script, ...args)
+      if ([completeScript, releaseScript].includes(script as never)) {
+        ending.open()
+        await Promise.race([renewed.opened, sleep(300)])
+      }
+      if ((script as unknown) === renewScript) {
+        await ending.opened
+        renewed.open()
+      }
+      return reply
+    }
+    const delayed = new Proxy(client, {
+      get: (target, name) => (name === 'run' ? run : (Reflect.get(target, name) as unknown)),
+    })
+    const { handler, runs } = charging(code)
+    await make({ claimTtl: '300ms' }, delayed).handle(post('k'), handler)
+    expect(runs[0]!.context.signal.aborted).toBe(false)
   })
 
   it('does not let a run that was overtaken store its response', async () => {

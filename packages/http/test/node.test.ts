@@ -1,4 +1,4 @@
-import { createServer, get, type Server } from 'node:http'
+import { createServer, get, request, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -258,6 +258,26 @@ describe.each([
     expect(await post('b', '', 'text/plain')).toBe('run 2')
   })
 
+  it('takes an empty body whose length was not declared', async () => {
+    const app = create()
+    app.use(create.json())
+    app.post('/', forExpress.idempotencyKeys({ idempotency: idempotency() }), (_, response) => {
+      response.send('ran')
+    })
+    const url = await listen(app)
+    const headers = {
+      'idempotency-key': 'k',
+      'content-type': 'application/json',
+      'transfer-encoding': 'chunked',
+    }
+    const status = await new Promise((resolve) => {
+      request(url, { method: 'POST', headers }, (response) => {
+        resolve(response.resume().statusCode)
+      }).end()
+    })
+    expect(status).toBe(200)
+  })
+
   it('replays a response that was not written yet when its client left', async () => {
     const app = create()
     const gate = new Gate()
@@ -394,6 +414,31 @@ describe('Fastify', () => {
     const url = await app.listen({ port: 0 })
     for (let i = 0; i < 2; i++)
       expect(await (await fetch(url.replace('[::1]', 'localhost'))).text()).toBe('raw')
+  })
+
+  it('does not wait for a handler that sends past Fastify after its client has left', async () => {
+    const app = fastify({ forceCloseConnections: true })
+    stops.push(() => app.close())
+    await app.register(forFastify.responseCache, { cache })
+    const gate = new Gate()
+    let runs = 0
+    app.get('/', async (_, reply) => {
+      if (++runs > 1) return 'second'
+      await gate.opened
+      reply.hijack()
+      reply.raw.end('raw')
+      return undefined
+    })
+    const url = await app.listen({ port: 0 })
+    const leaving = new AbortController()
+    const left = fetch(url, { signal: leaving.signal }).catch(() => undefined)
+    await eventually(() => runs === 1)
+    leaving.abort()
+    await left
+    await sleep(100) // The server must have noticed.
+    gate.open()
+    const response = await fetch(url, { signal: AbortSignal.timeout(3_000) })
+    expect(await response.text()).toBe('second')
   })
 
   it('does not wait for a handler that sent past Fastify, and whose client has left', async () => {

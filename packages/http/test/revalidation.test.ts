@@ -98,6 +98,37 @@ describe('a page that a 304 has brought up to date', () => {
     expect(await german.text()).toBe('auf Deutsch')
   })
 
+  it('is the page of the visitor that the handler was asked for', async () => {
+    const server = new MemoryServer()
+    const clients = ['a', 'b'].map(() => createCacheClient(memoryDriver({ server })))
+    const [one, other] = clients.map((its) => createHttpCache({ client: its, prefix: 'pages' }))
+    const gate = new Gate()
+    const rendered: (string | null)[] = []
+    const handler: Handler = async ({ headers }) => {
+      if (headers.has('if-modified-since')) return new Response(null, { status: 304 })
+      rendered.push(headers.get('cookie'))
+      await gate.opened
+      return new Response(`page of ${headers.get('cookie')}`, {
+        headers: {
+          // The page is stale when the request that waited for it sees it.
+          'cache-control': 'max-age=0, stale-while-revalidate=60',
+          vary: 'cookie',
+          'last-modified': 'Sun, 06 Nov 2022 08:49:37 GMT',
+        },
+      })
+    }
+    const first = one!.handle(get({ cookie: 'ann' }), handler)
+    await vi.waitFor(() => expect(rendered).toEqual(['ann']))
+    const second = other!.handle(get({ cookie: 'bob' }), handler)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    vi.advanceTimersByTime(1)
+    gate.open()
+    expect(await (await first).text()).toBe('page of ann')
+    vi.advanceTimersByTime(1)
+    expect(await (await second).text()).toBe('page of bob')
+    for (const each of clients) await each.close()
+  })
+
   it('has the Age of the 304, and not that of an earlier one', async () => {
     const handler = answering(['page', first], [304, { age: '50' }], [304, {}])
     await cache.handle(get(), handler)

@@ -296,7 +296,7 @@ describe('options of a client that matter for a new connection', () => {
     await using server = await startRedis()
     for (const make of [createClient, createClient5 as unknown as typeof createClient]) {
       await using proxy = await startProxy(server)
-      const raw = make({ url: proxy.url, socket: { reconnectStrategy: soon } })
+      const raw = make({ url: `${proxy.url}/2`, socket: { reconnectStrategy: soon } })
       raw.on('error', () => undefined)
       const driver = nodeRedisDriver(raw)
       await recovered(driver)

@@ -139,7 +139,8 @@ function bodyOf(request: ExpressRequest): Uint8Array | undefined {
 }
 
 /** Parsers of Express 4 leave `{}` behind for a body of another type than theirs. */
-function isUnparsed({ body, readableDidRead }: ExpressRequest): boolean {
+function isUnparsed({ body, readableDidRead, readableEnded }: ExpressRequest): boolean {
   const isEmpty = typeof body === 'object' && body !== null && Object.keys(body).length === 0
-  return isEmpty && !readableDidRead && !(body instanceof Uint8Array)
+  // An empty body is read to its end, although it has no data.
+  return isEmpty && !readableDidRead && !readableEnded && !(body instanceof Uint8Array)
 }

@@ -30,7 +30,14 @@ export class Exchange {
       this.#fail(new Error('The handler sent its response past Fastify (reply.raw, hijack).'))
     reply.raw.once('finish', onEnd)
     // If the client leaves, there is no 'finish'. Other handlers go on without it.
-    reply.raw.once('close', () => reply.sent && onEnd())
+    reply.raw.once('close', () => {
+      if (reply.sent) return onEnd()
+      const hijack = reply.hijack.bind(reply)
+      reply.hijack = () => {
+        onEnd()
+        return hijack()
+      }
+    })
   }
 
   /** Lets the handler run. Resolves to its response. */

@@ -5,6 +5,7 @@ import { mayServeInstead, type FoundPage, type Page } from './page.js'
 import { render, type Rendering, type RenderRules } from './render.js'
 import type { Handler } from './types.js'
 import type { UnsharedKeys } from './unshared-keys.js'
+import { fits } from './vary.js'
 
 /** A request that shares its rendering with others. */
 export interface SharedRequest {
@@ -37,7 +38,9 @@ export async function renderShared(
 ): Promise<SharedRendering> {
   const own: { rendering?: Rendering } = {}
   const page = await store
-    .render(key, outage, async (stale) => {
+    .render(key, outage, async (replaced) => {
+      // Meanwhile, another request may have stored its variant here.
+      const stale = replaced && fits(replaced, request) ? replaced : undefined
       const mayServeStale = (): boolean => mayServeInstead(found)
       const rendering = await render({ request, handler, stale, mayServeStale }, rules)
       own.rendering = rendering

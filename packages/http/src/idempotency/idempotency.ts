@@ -70,7 +70,9 @@ class RedisIdempotency implements Idempotency {
     { body: given }: { readonly body?: Uint8Array } = {},
   ): Promise<Response> {
     const { methods, header, maxRequestBytes } = this.#options
-    const unprotected = { key: undefined, attempt: 1, isProtected: false, signal: NEVER_ABORTED }
+    // A signal that all requests shared would keep what their handlers add to it.
+    const { signal } = new AbortController()
+    const unprotected = { key: undefined, attempt: 1, isProtected: false, signal }
     if (!methods.has(request.method)) return handler(request, unprotected)
     const field = request.headers.get(header)
     if (field === null) {
@@ -180,23 +182,26 @@ class RedisIdempotency implements Idempotency {
     try {
       const response = await handler(lost.signal)
       if (!this.#options.keep(response)) {
+        hold.end() // Once the key is free, a renewal would find no claim.
         await this.#release(run)
         return response
       }
-      return await this.#complete(run, response)
+      return await this.#complete(run, response, hold)
     } finally {
       // After an error, nobody knows what the handler has done: the claim ends by itself.
       hold.end()
     }
   }
 
-  async #complete(run: Run, response: Response): Promise<Response> {
+  async #complete(run: Run, response: Response, hold: RenewedHold): Promise<Response> {
     // The handler has answered. If its body breaks off, it has run nevertheless.
     let failure: unknown
     const read = await readBody(response, this.#options.maxBodyBytes).catch((error: unknown) => {
       failure = error
       return { rest: new Response(null, { status: 500 }) }
     })
+    // Once the response is stored, a renewal would find no claim.
+    hold.end()
     const isLost = 'rest' in read
     const { status, statusText } = response
     const stored: StoredResponse<RunMeta> = {
@@ -293,8 +298,6 @@ class RedisIdempotency implements Idempotency {
 
 /** The longest time that a command may be delayed, such as by a paused server. */
 const MARK_TTL = 10 * 60_000
-
-const NEVER_ABORTED = new AbortController().signal
 
 const RETRY = { 'retry-after': '1' }
 

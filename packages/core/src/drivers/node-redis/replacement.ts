@@ -131,6 +131,8 @@ export class ReplaceableClient<C extends NodeRedisStandalone> {
 function overridesFor(original: Duplicable, { timeout, database }: ConnectOptions): object {
   if ('getSentinelNode' in original) return { scanInterval: 0 }
   return {
+    // The other options have what the URL says. It would take precedence over the ones here.
+    url: undefined,
     socket: { ...original.options?.socket, reconnectStrategy: false, connectTimeout: timeout },
     ...(database !== undefined && { database }),
   }
