@@ -205,6 +205,24 @@ describe('a stale page that is served instead of a failure', () => {
   })
 })
 
+describe('a stale page whose URL has nothing any more', () => {
+  const headers = { 'cache-control': 'max-age=60, stale-if-error=600' }
+  const down = () => new Response('down', { status: 503 })
+
+  it.each([
+    ['GET', 404],
+    ['GET', 410],
+    ['HEAD', 404],
+  ])('is not brought back by a failure after %s was answered with %i', async (method, status) => {
+    await cache.handle(get(), answering(['page', headers]))
+    vi.advanceTimersByTime(61_000)
+    const request = new Request(get(), { method })
+    const gone = await cache.handle(request, () => new Response(null, { status }))
+    expect(gone.status).toBe(status)
+    expect((await cache.handle(get(), down)).status).toBe(503)
+  })
+})
+
 describe('a stale page that is served while it is rendered again', () => {
   const first = { 'cache-control': 'max-age=60, stale-while-revalidate=600' }
 

@@ -7,7 +7,7 @@ import type { Forwarded } from './cache-status.js'
 import { findPage } from './find-page.js'
 import { httpCacheOptions, type HttpCacheOptions } from './options.js'
 import { groupsOfTags, groupsOfUrls, urlsChangedBy } from './page-groups.js'
-import { keyOfRequest, keyOfVariant, keyText } from './page-key.js'
+import { keyOfRequest, keyOfVariant, keyText, type PageKey } from './page-key.js'
 import { PageStore } from './page-store.js'
 import { foundPage, freshFor, mayServeInstead, mayServeMeanwhile, type FoundPage } from './page.js'
 import type { OwnResponse, Rendering } from './render.js'
@@ -113,8 +113,10 @@ class RedisHttpCache implements HttpCache {
         outage,
         onError,
       })
-      if (rendering)
+      if (rendering) {
+        if (rendering.kind === 'response') await this.#dropIfGone(found, key, rendering.response)
         return answerOf(rendering, forwarded, { found, stored: page !== null && !outage.down })
+      }
       if (!page) break
       if (this.#store.isInstead(page)) {
         if (!mayServeInstead(found)) break
@@ -125,10 +127,22 @@ class RedisHttpCache implements HttpCache {
       key = keyOfVariant(key, page, request)
       forwarded = 'vary-miss'
     }
-    return renderAlone(
+    const answer = await renderAlone(
       { key, request, handler, forwarded, found, onError },
       { unshared: this.#unshared, rules: this.#rules },
     )
+    if ('response' in answer) await this.#dropIfGone(found, key, answer.response)
+    return answer
+  }
+
+  /** Drops a stale page whose URL has nothing any more, so that no failure brings it back. */
+  async #dropIfGone(
+    found: FoundPage | undefined,
+    key: PageKey,
+    { status }: Response,
+  ): Promise<void> {
+    if (found && isGone(status))
+      await this.#store.drop(key).catch((error: unknown) => this.#report('drop', error))
   }
 
   #share(request: SharedRequest): Promise<SharedRendering> {
@@ -196,6 +210,9 @@ function answerOf(
 
 /** Whether a stale page is outdated: its URL has another response now, or none. */
 function hasReplaced({ response: { status }, detail }: OwnResponse): boolean {
-  const isResult = status < 400 || status === 404 || status === 410
-  return isResult && detail !== 'incomplete'
+  return (status < 400 || isGone(status)) && detail !== 'incomplete'
+}
+
+function isGone(status: number): boolean {
+  return status === 404 || status === 410
 }
