@@ -137,7 +137,11 @@ export function createStampedeGuard<T>(options: StampedeGuardOptions<T>): Stampe
     rebuild: (context: RebuildContext) => T | Promise<T>,
   ): Promise<RebuildResult<T>> {
     const lock = await locks.acquire(key, wait === undefined ? {} : { wait }).catch(report(key))
-    if (!lock) return { value: await rebuild({ signal: NEVER_ABORTED }), current: true }
+    if (!lock) {
+      // A signal that all rebuilds shared would keep what they add to it.
+      const { signal } = new AbortController()
+      return { value: await rebuild({ signal }), current: true }
+    }
     try {
       return await rebuildUnderLease(key, () => rebuild(lock))
     } finally {
@@ -192,8 +196,6 @@ interface RebuildResult<T> {
  * its lease.
  */
 const LEASE_TTL = 10 * 60_000
-
-const NEVER_ABORTED = new AbortController().signal
 
 function report(key: string): (error: unknown) => undefined {
   return (error) => {

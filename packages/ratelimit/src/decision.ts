@@ -126,6 +126,7 @@ export class LimiterDecision implements Decision {
   readonly source: Decision['source']
   readonly receipt: Receipt | undefined
   readonly #slots: SlotHandle | undefined
+  #signal: AbortSignal | undefined
 
   constructor({
     limits,
@@ -179,7 +180,8 @@ export class LimiterDecision implements Decision {
   }
 
   get signal(): AbortSignal {
-    return this.#slots?.signal ?? neverAborted
+    // One that all decisions shared would keep what their callers add to it.
+    return (this.#signal ??= this.#slots?.signal ?? new AbortController().signal)
   }
 
   async release(): Promise<void> {
@@ -195,5 +197,3 @@ export class LimiterDecision implements Decision {
 function toMilliseconds(micros: number): number {
   return micros > 0 ? Math.ceil(micros / 1_000) : 0
 }
-
-const neverAborted = new AbortController().signal

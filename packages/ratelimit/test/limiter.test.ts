@@ -39,6 +39,14 @@ onEveryServer(
         ...options,
       })
 
+    it('gives each decision a signal of its own', async () => {
+      const limiter = make([policies.fixedWindow!(3)])
+      const [first, second] = await Promise.all([limiter.consume('u'), limiter.consume('u')])
+      expect(first.signal.aborted).toBe(false)
+      expect(first.signal).toBe(first.signal)
+      expect(first.signal).not.toBe(second.signal)
+    })
+
     describe.each(Object.keys(policies))('%s', (name) => {
       const policy = policies[name]!
 
