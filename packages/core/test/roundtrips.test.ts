@@ -42,6 +42,8 @@ onEach((bench) => {
   ): Promise<readonly string[]> {
     const client = bench().newClient()
     for (let i = 0; i < 3; i++) await work(client, `{t}warm ${i}`)
+    // What they have sent without waiting for the reply is executed before this.
+    await client.send({ args: ['TYPE', '{t}'], keys: ['{t}'] })
     const watched = await bench().watch()
     await work(client, '{t}measured')
     return (await watched.commands(...COUNTED_COMMANDS)).map(([name]) => name!.toUpperCase())

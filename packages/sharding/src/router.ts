@@ -4,6 +4,7 @@ import {
   type CacheError,
   type Command,
   type CommandResult,
+  type Driver,
   type SendOptions,
 } from '@cache/core'
 import { CommandDeadline } from './command-deadline.js'
@@ -88,6 +89,18 @@ export class Router {
    * when a change that is under way, or a failover, has happened.
    */
   group(keys: readonly string[]): readonly (readonly string[])[] {
+    return this.#group(keys, (driver, own) => driver.group(own))
+  }
+
+  /** Groups keys that are read together, as `group` does. */
+  groupReads(keys: readonly string[]): readonly (readonly string[])[] {
+    return this.#group(keys, (driver, own) => driver.groupReads?.(own) ?? driver.group(own))
+  }
+
+  #group(
+    keys: readonly string[],
+    groupOn: (driver: Driver, keys: readonly string[]) => readonly (readonly string[])[],
+  ): readonly (readonly string[])[] {
     const { layout } = this
     const change = this.change && layout !== this.change.to ? this.change : undefined
     const groups = new Map<string, { readonly shard: Shard; readonly keys: string[] }>()
@@ -104,8 +117,8 @@ export class Router {
       else groups.set(id, { shard, keys: [key] })
     }
     return [...groups.values()]
-      .flatMap((group) => group.shard.driver.group(group.keys))
-      .flatMap((group) => (change ? change.to.shardOf(group[0]!).driver.group(group) : [group]))
+      .flatMap((group) => groupOn(group.shard.driver, group.keys))
+      .flatMap((group) => (change ? groupOn(change.to.shardOf(group[0]!).driver, group) : [group]))
   }
 
   #dispatch(pending: readonly PendingCommand[], delivery: Delivery): void {

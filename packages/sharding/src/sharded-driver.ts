@@ -104,6 +104,7 @@ export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
     topology: 'sharded',
     shardOf: (key) => router.layout.shardOf(key).name,
     group: (keys) => router.group(keys),
+    groupReads: (keys) => router.groupReads(keys),
 
     nodeOf: (key) => router.layout.shardOf(key).name,
 

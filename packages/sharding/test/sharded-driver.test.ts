@@ -155,6 +155,14 @@ describe('shards', () => {
       expect(await Promise.all(keys.map((key) => client.send(commandOn(key, 'GET', key))))).toEqual(
         keys,
       )
+      const readGroups = driver.groupReads!(keys)
+      expect(readGroups).toHaveLength(1 + redis.primaries.length)
+      const values = await Promise.all(
+        driver.send(
+          readGroups.map((group) => ({ args: ['MGET', ...group], keys: group, partial: true })),
+        ),
+      )
+      expect(values).toEqual(readGroups)
       expect(await driver.nodes()).toHaveLength(4)
       const received = new Set<string>()
       const subscription = await driver.subscribe(

@@ -31,6 +31,32 @@ export function defineRoutingTests({ describe, check }: TestDefinition): void {
       assert.deepEqual(driver.group([]), [])
     })
 
+    check('that are read together have a reply each', async (driver, key) => {
+      const keys = Array.from({ length: 300 }, (_, i) => `driver-tests:read:${i}`)
+      const stored = key('stored')
+      await Promise.all(driver.send([on(stored, 'SET', stored, 'value')]))
+      const groups = driver.groupReads?.([...keys, stored]) ?? []
+      if (driver.groupReads) assert.deepEqual(groups.flat().sort(), [...keys, stored].sort())
+      const replies = await Promise.all(
+        driver.send(
+          groups.map((group) => ({
+            args: ['MGET', ...group],
+            keys: group,
+            binary: true,
+            partial: true,
+          })),
+        ),
+      )
+      for (const [i, group] of groups.entries()) {
+        const values = replies[i] as readonly unknown[]
+        assert.equal(values.length, group.length)
+        // The number 0 stands for a value that has to be read by itself.
+        for (const [j, value] of values.entries())
+          if (value !== 0)
+            assert.equal(value && String(value), group[j] === stored ? 'value' : null)
+      }
+    })
+
     check('route commands that do not contain their key to its node', async (driver, key) => {
       for (let i = 0; i < 10; i++) {
         const k = key(`node:${i}`)

@@ -16,7 +16,15 @@ export interface Command {
   readonly keys: readonly string[]
   /** Whether bulk strings are returned as Buffers instead of UTF-8 strings. */
   readonly binary?: boolean
+  /**
+   * Only for an MGET of keys that `Driver.groupReads` put into one group: whether the reply may
+   * have `UNREAD` in place of values.
+   */
+  readonly partial?: boolean
 }
+
+/** Stands for a value that was not read, see `Driver.groupReads`. No value is a number. */
+export const UNREAD = 0
 
 /**
  * Returns whether a command has no key, or contains its routing key. A command that does not

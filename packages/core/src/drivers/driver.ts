@@ -47,6 +47,14 @@ export interface Driver {
    */
   group(keys: readonly string[]): readonly (readonly string[])[]
   /**
+   * Groups keys that are read together, which may be more than `group` permits: all keys of a node
+   * of a Cluster. Each group becomes an MGET with `partial: true`. In its reply, the number 0
+   * stands for a value that the node could not read, since the key has moved, has another type, or
+   * is forbidden. Such a key is read again by itself, with GET. Without this method, `group`
+   * decides.
+   */
+  groupReads?(keys: readonly string[]): readonly (readonly string[])[]
+  /**
    * Returns the node that a key is on now, as far as the client knows. Implement this if some nodes
    * may be unreachable while others are not.
    */

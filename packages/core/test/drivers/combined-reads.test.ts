@@ -5,137 +5,207 @@ import { createCluster as createCluster6 } from 'redis'
 import { createCluster as createCluster5 } from 'redis-5'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { slot } from '../../src/client/keys.js'
-import type { Command } from '../../src/drivers/command.js'
-import type { Driver } from '../../src/drivers/driver.js'
+import { UNREAD, type Command } from '../../src/drivers/command.js'
+import type { CommandResult, Driver } from '../../src/drivers/driver.js'
 import { ioredisDriver } from '../../src/drivers/ioredis/driver.js'
 import { nodeRedisDriver } from '../../src/drivers/node-redis/driver.js'
-import { CombinedReads } from '../../src/drivers/shared/combined-reads.js'
+import { CombinedReads, isCombined } from '../../src/drivers/shared/combined-reads.js'
 import { ServerError, type CacheError } from '../../src/errors.js'
+import { createCacheClient, type CacheClient } from '../../src/index.js'
+import { createFormat } from '../../src/internal.js'
 
 let cluster: RedisCluster
 
 const KEYS = Array.from({ length: 60 }, (_, i) => `read:${i}`)
-const get = (key: string): Command => ({ args: ['GET', key], keys: [key], binary: true })
-const mget = (...keys: string[]): Command => ({ args: ['MGET', ...keys], keys, binary: true })
+const format = createFormat<string>()
+
+type ReadAll = (
+  client: CacheClient,
+  keys: readonly string[],
+) => Promise<readonly ({ readonly value: string } | CacheError | undefined)[]>
+
+/** Both ways to read: each key by itself in one tick, and all keys with one call. */
+const ways: readonly (readonly [string, ReadAll])[] = [
+  [
+    'of one tick',
+    (client, keys) =>
+      Promise.all(
+        keys.map((key) => client.entries.read(key, format).catch((error: CacheError) => error)),
+      ),
+  ],
+  ['of one call', (client, keys) => client.entries.readMany(keys, format)],
+]
+
+/** Returns the values of keys, or the codes of the errors. */
+async function readAll(driver: Driver, readWith: ReadAll, keys: readonly string[]) {
+  const client = createCacheClient(driver, { resilience: { readTimeout: '5s' } })
+  const results = await readWith(client, keys)
+  return results.map((result) =>
+    result instanceof Error ? (result as CacheError).code : result?.value,
+  )
+}
 
 describe.each([
   ['ioredis 6', openIoredis(Cluster6)],
   ['ioredis 5', openIoredis(Cluster5 as never)],
   ['node-redis 6', openNodeRedis(createCluster6)],
   ['node-redis 5', openNodeRedis(createCluster5 as never)],
-])('the reads of one write to a Cluster, on %s', (_, open) => {
+])('on a Cluster, with %s', (_, open) => {
   beforeAll(async () => {
     cluster = await startRedisCluster({ primaries: 3 })
   })
   afterAll(() => cluster.stop())
 
-  it('are one command for each node', () =>
-    using(async (driver) => {
-      await store(driver)
-      await values(driver)
-      const before = await calls('get', 'evalsha')
-      expect(await values(driver)).toEqual(KEYS)
-      const after = await calls('get', 'evalsha')
-      expect(after.evalsha! - before.evalsha!).toBe(3)
-      expect(after.get! - before.get!).toBe(KEYS.length) // those of the scripts
-    }))
+  describe.each(ways)('the reads %s', (_way, readWith) => {
+    const read = (driver: Driver, keys = KEYS) => readAll(driver, readWith, keys)
 
-  it('are several commands if they are too many for one', () =>
-    using(async (driver) => {
-      await values(driver)
-      const keys = Array.from({ length: 900 }, (_, i) => `many:${i}`)
-      const before = await calls('evalsha', 'get')
-      expect(await all(driver, keys.map(get))).toEqual(keys.map(() => null))
-      const after = await calls('evalsha', 'get')
-      expect(after.evalsha! - before.evalsha!).toBe(6) // each node has more than 256 of the keys
-      expect(after.get! - before.get!).toBe(900)
-    }))
+    it('are one command for each node', () =>
+      using(async (driver) => {
+        await store(driver)
+        await read(driver)
+        const before = await calls('get', 'evalsha')
+        expect(await read(driver)).toEqual(KEYS)
+        const after = await calls('get', 'evalsha')
+        expect(after.evalsha! - before.evalsha!).toBe(3)
+        expect(after.get! - before.get!).toBe(KEYS.length) // those of the scripts
+      }))
 
-  it('return what GET and MGET return for absent keys, bytes and other types', () =>
-    using(async (driver) => {
-      await store(driver)
-      const bytes = Buffer.from([0, 255, 10, 13])
-      await all(driver, [{ args: ['SET', 'read:bytes', bytes], keys: ['read:bytes'] }])
-      await all(driver, [{ args: ['DEL', 'read:list'], keys: ['read:list'] }])
-      await all(driver, [{ args: ['RPUSH', 'read:list', 'x'], keys: ['read:list'] }])
-      const reads = [
-        ...KEYS.map(get),
-        get('read:bytes'),
-        get('read:list'),
-        get('read:absent'),
-        mget('{read:bytes}:none', 'read:bytes'),
-        mget('read:list', '{read:list}:none'),
-      ]
-      expect((await all(driver, reads)).slice(KEYS.length)).toEqual([
-        bytes,
-        expect.objectContaining({ code: 'WRONGTYPE' }),
-        null,
-        [null, bytes],
-        [null, null],
-      ])
-    }))
+    it('are several commands if they are too many for one', () =>
+      using(async (driver) => {
+        await read(driver)
+        const keys = Array.from({ length: 900 }, (_unused, i) => `many:${i}`)
+        const before = await calls('evalsha', 'get')
+        expect(await read(driver, keys)).toEqual(keys.map(() => undefined))
+        const after = await calls('evalsha', 'get')
+        expect(after.evalsha! - before.evalsha!).toBe(6) // each node has more than 256 of the keys
+        expect(after.get! - before.get!).toBe(900)
+      }))
 
-  it('read keys that are not text', () =>
-    using(async (driver) => {
-      // One of its bytes is not UTF-8.
-      const key = Buffer.from('{read}:\u00ff', 'latin1')
-      await all(driver, [
-        { args: ['SET', key, 'bytes'], keys: [String(key)] },
-        ...KEYS.map((k): Command => ({ args: ['SET', k, k], keys: [k] })),
-      ])
-      const read: Command = { args: ['GET', key], keys: [String(key)], binary: true }
-      const replies = await all(driver, [...KEYS.map(get), read])
-      expect(String(replies.at(-1))).toBe('bytes')
-    }))
+    it('return nothing for absent keys and other types', () =>
+      using(async (driver) => {
+        await store(driver)
+        await all(driver, [{ args: ['DEL', 'read:list'], keys: ['read:list'] }])
+        await all(driver, [{ args: ['RPUSH', 'read:list', 'x'], keys: ['read:list'] }])
+        expect(await read(driver, [...KEYS, 'read:list', 'read:absent'])).toEqual([
+          ...KEYS,
+          undefined,
+          undefined,
+        ])
+      }))
 
-  it('fail for keys that the user may not read, and only for these', () =>
-    using(async (driver) => {
-      await store(driver)
-      await values(driver)
-      await setAcl('resetkeys', '~read:1*')
-      try {
-        const replies = await all(driver, KEYS.map(get))
-        expect(replies.map((reply) => (reply as CacheError).code ?? String(reply))).toEqual(
-          KEYS.map((key) => (key.startsWith('read:1') ? key : 'NOPERM')),
+    it('fail for keys that the user may not read, and only for these', () =>
+      using(async (driver) => {
+        await store(driver)
+        await read(driver)
+        await setAcl('resetkeys', '~read:1*')
+        try {
+          expect(await read(driver)).toEqual(
+            KEYS.map((key) => (key.startsWith('read:1') ? key : 'NOPERM')),
+          )
+        } finally {
+          await setAcl('allkeys')
+        }
+      }))
+
+    it('are sent again to a server that does not know the script', () =>
+      using(async (driver) => {
+        await store(driver)
+        await read(driver)
+        for (const node of cluster.primaries) await node.cli('SCRIPT', 'FLUSH')
+        expect(await read(driver)).toEqual(KEYS)
+      }))
+
+    it('are separate commands if the user may not run scripts', () =>
+      using(async (driver) => {
+        await store(driver)
+        await setAcl('-eval', '-evalsha')
+        try {
+          expect(await read(driver)).toEqual(KEYS)
+          const before = await calls('evalsha')
+          expect(await read(driver)).toEqual(KEYS)
+          expect(await calls('evalsha')).toEqual(before)
+        } finally {
+          await setAcl('+eval', '+evalsha')
+        }
+      }))
+  })
+
+  describe('an MGET of keys that are read together', () => {
+    it('returns bytes, and what the server did not read is marked', () =>
+      using(async (driver) => {
+        const bytes = Buffer.from([0, 255, 10, 13])
+        await store(driver)
+        await all(driver, [{ args: ['SET', 'read:bytes', bytes], keys: ['read:bytes'] }])
+        await all(driver, [{ args: ['DEL', 'read:list'], keys: ['read:list'] }])
+        await all(driver, [{ args: ['RPUSH', 'read:list', 'x'], keys: ['read:list'] }])
+        const keys = [...KEYS, 'read:bytes', 'read:list', 'read:absent']
+        const replies = await readTogether(driver, keys)
+        expect(keys.slice(KEYS.length).map((key) => replies.get(key))).toEqual([
+          bytes,
+          UNREAD,
+          null,
+        ])
+      }))
+
+    it('never overtakes a write before it', () =>
+      using(async (driver) => {
+        await store(driver)
+        const key = KEYS[0]!
+        const write: Command = { args: ['SET', key, 'new'], keys: [key] }
+        const group = driver.groupReads!(KEYS).find((keys) => keys.includes(key))!
+        const [, values] = await all(driver, [write, mget(group)])
+        expect(String((values as Buffer[])[group.indexOf(key)])).toBe('new')
+      }))
+
+    it('never overtakes the writes of an earlier send', () =>
+      using(async (driver) => {
+        await store(driver)
+        await readTogether(driver, KEYS)
+        const writes = driver.send(
+          KEYS.map((key): Command => ({ args: ['SET', key, 'new'], keys: [key] })),
+          { timeout: 5_000 },
         )
+        expect([...(await readTogether(driver, KEYS)).values()].map(String)).toEqual(
+          KEYS.map(() => 'new'),
+        )
+        await Promise.all(writes)
+      }))
+  })
+
+  it('few keys of a node are grouped by their slots', () =>
+    using(async (driver) => {
+      const groups = driver.groupReads!(KEYS.slice(0, 3))
+      if (groups.length < 3) expect(groups.every(([, second]) => !second)).toBe(false)
+      expect(driver.groupReads!(KEYS.slice(0, 2))).toEqual([[KEYS[0]], [KEYS[1]]])
+      expect(driver.groupReads!(['{a}:1', '{a}:2'])).toEqual([['{a}:1', '{a}:2']])
+    }))
+
+  it('reads do not wait for another node, which is silent', () =>
+    using(async (driver) => {
+      await store(driver)
+      await readTogether(driver, KEYS)
+      const silent = await ownerOf(KEYS[0]!)
+      const client = createCacheClient(driver, { resilience: { readTimeout: '10s' } })
+      await silent.pause()
+      const reading = KEYS.map((key) =>
+        client.entries.read(key, format).catch((error: CacheError) => error),
+      )
+      try {
+        const nodeOfFirst = driver.nodeOf!(KEYS[0]!)
+        const others = KEYS.filter((key) => driver.nodeOf!(key) !== nodeOfFirst)
+        expect(others.length).toBeGreaterThan(10)
+        for (const [i, key] of KEYS.entries())
+          if (others.includes(key)) expect(await reading[i]).toMatchObject({ value: key })
       } finally {
-        await setAcl('allkeys')
+        await silent.resume()
+        await Promise.all(reading)
       }
     }))
 
-  it('are sent again to a server that does not know the script', () =>
+  it('reads of keys that have moved, or are moving, find them', () =>
     using(async (driver) => {
       await store(driver)
-      await values(driver)
-      for (const node of cluster.primaries) await node.cli('SCRIPT', 'FLUSH')
-      expect(await values(driver)).toEqual(KEYS)
-    }))
-
-  it('never overtake a write before them', () =>
-    using(async (driver) => {
-      await store(driver)
-      const key = KEYS[0]!
-      const write: Command = { args: ['SET', key, 'new'], keys: [key] }
-      const replies = await all(driver, [write, ...KEYS.map(get)])
-      expect(String(replies[1])).toBe('new')
-    }))
-
-  it('never overtake the writes of an earlier send', () =>
-    using(async (driver) => {
-      await store(driver)
-      await values(driver)
-      const writes = driver.send(
-        KEYS.map((key): Command => ({ args: ['SET', key, 'new'], keys: [key] })),
-        { timeout: 5_000 },
-      )
-      expect(await values(driver)).toEqual(KEYS.map(() => 'new'))
-      await Promise.all(writes)
-    }))
-
-  it('find keys that are moving, or have moved, to another node', () =>
-    using(async (driver) => {
-      await store(driver)
-      await values(driver)
+      for (const [, readWith] of ways) await readAll(driver, readWith, KEYS)
       const moved = KEYS.filter((key) => key.endsWith('1'))
       for (const [i, key] of moved.entries()) {
         const options = { stopHalfway: i % 2 === 0 }
@@ -143,21 +213,8 @@ describe.each([
         const to = cluster.primaries.find((node) => node !== from)!
         await cluster.migrateSlot(slot(key), from, to, options)
       }
-      for (let round = 0; round < 3; round++) expect(await values(driver)).toEqual(KEYS)
-    }))
-
-  it('are separate commands if the user may not run scripts', () =>
-    using(async (driver) => {
-      await store(driver)
-      await setAcl('-eval', '-evalsha')
-      try {
-        expect(await values(driver)).toEqual(KEYS)
-        const before = await calls('evalsha')
-        expect(await values(driver)).toEqual(KEYS)
-        expect(await calls('evalsha')).toEqual(before)
-      } finally {
-        await setAcl('+eval', '+evalsha')
-      }
+      for (let round = 0; round < 3; round++)
+        for (const [, readWith] of ways) expect(await readAll(driver, readWith, KEYS)).toEqual(KEYS)
     }))
 
   async function using(test: (driver: Driver) => Promise<void>): Promise<void> {
@@ -172,41 +229,61 @@ describe.each([
 })
 
 describe('combined reads', () => {
-  const commands = KEYS.map(get)
-  const indexes = [...commands.keys()]
-  const sendTo = async (reads: CombinedReads, reply: CacheError, pending = true) => {
-    const again: number[] = []
-    const left = reads.send(indexes, {
-      commands,
-      settle: () => expect.unreachable(),
-      isPending: () => pending,
-      sendToNode: () => Promise.resolve(reply),
-      writeAlone: (index) => again.push(index),
-    })
-    await new Promise(setImmediate)
-    return { again, left }
+  const command = mget(KEYS)
+  const keysOf = (key: string): string => key
+  /** Reads the keys from a server that gives this reply, and returns the scripts that it got. */
+  const readFrom = async (reads: CombinedReads, reply: CommandResult, pending = true) => {
+    const sent: string[] = []
+    const result = await reads.read(
+      command,
+      () => pending,
+      (script) => {
+        sent.push(script.args[0])
+        return Promise.resolve(reply)
+      },
+    )
+    return { result, sent }
   }
+  const unread = KEYS.map(() => UNREAD)
 
-  it.each(['OOM', 'BUSY', 'LOADING', 'MISCONF', 'NOREPLICAS', 'READONLY', 'NOSCRIPT'])(
+  it.each(['OOM', 'BUSY', 'LOADING', 'MISCONF', 'NOREPLICAS', 'READONLY'])(
     'are tried again after %s',
     async (code) => {
       const reads = new CombinedReads()
       const error = ServerError.fromReply(`${code} Something passes.`, { command: 'EVALSHA' })
-      for (let i = 0; i < 2; i++)
-        expect(await sendTo(reads, error)).toEqual({ again: indexes, left: [] })
+      expect(await readFrom(reads, error)).toEqual({ result: unread, sent: ['EVALSHA'] })
+      expect(reads.group(KEYS, () => 'node')).toEqual([KEYS])
     },
   )
 
   it.each(['ERR', 'NOPERM'])('are left to the caller after %s', async (code) => {
     const reads = new CombinedReads()
     const error = ServerError.fromReply(`${code} It stays so.`, { command: 'EVALSHA' })
-    expect(await sendTo(reads, error)).toEqual({ again: indexes, left: [] })
-    expect(await sendTo(reads, error)).toEqual({ again: [], left: indexes })
+    expect(await readFrom(reads, error)).toEqual({ result: unread, sent: ['EVALSHA'] })
+    expect(reads.group(KEYS, () => 'node')).toEqual(KEYS.map((key) => [key]))
   })
 
   it('are not repeated once nobody waits for them', async () => {
     const error = ServerError.fromReply('NOSCRIPT No matching script.', { command: 'EVALSHA' })
-    expect(await sendTo(new CombinedReads(), error, false)).toEqual({ again: [], left: [] })
+    const reads = new CombinedReads()
+    expect(await readFrom(reads, error)).toEqual({ result: unread, sent: ['EVALSHA', 'EVAL'] })
+    expect(await readFrom(reads, error, false)).toEqual({ result: unread, sent: ['EVALSHA'] })
+  })
+
+  it('are left to the caller if the node is not connected', async () => {
+    const reads = new CombinedReads()
+    expect(await reads.read(command, () => true, undefined)).toEqual(unread)
+  })
+
+  it('are of keys of several slots, and only if the caller asks for it', () => {
+    expect(isCombined(command)).toBe(true)
+    expect(isCombined({ ...command, partial: false })).toBe(false)
+    expect(isCombined(mget(['{a}:1', '{a}:2', '{a}:3']))).toBe(false)
+  })
+
+  it('are not combined if the owner of their slots is not known', () => {
+    expect(new CombinedReads().group(KEYS, () => undefined)).toEqual(KEYS.map((key) => [key]))
+    expect(new CombinedReads().group(KEYS, keysOf)).toEqual(KEYS.map((key) => [key]))
   })
 })
 
@@ -239,12 +316,27 @@ function all(driver: Driver, commands: readonly Command[]) {
 async function store(driver: Driver): Promise<void> {
   await all(
     driver,
-    KEYS.map((key) => ({ args: ['SET', key, key], keys: [key] })),
+    KEYS.map((key) => ({ args: ['SET', key, JSON.stringify(key)], keys: [key] })),
   )
 }
 
-async function values(driver: Driver): Promise<string[]> {
-  return (await all(driver, KEYS.map(get))).map(String)
+/** Reads keys as a client does, and returns the replies without another attempt. */
+async function readTogether(
+  driver: Driver,
+  keys: readonly string[],
+): Promise<Map<string, unknown>> {
+  const groups = driver.groupReads!(keys)
+  const replies = await all(driver, groups.map(mget))
+  const values = new Map(
+    groups.flatMap((group, i) =>
+      group.map((key, j) => [key, (replies[i] as readonly unknown[])[j]] as const),
+    ),
+  )
+  return new Map(keys.map((key) => [key, values.get(key)]))
+}
+
+function mget(keys: readonly string[]): Command {
+  return { args: ['MGET', ...keys], keys, binary: true, partial: true }
 }
 
 /** Changes what users may do on all nodes. */

@@ -1,5 +1,5 @@
 import type { CommandResult, Driver } from '../../drivers/driver.js'
-import type { Argument, Command, Reply } from '../../drivers/command.js'
+import { UNREAD, type Argument, type Command, type Reply } from '../../drivers/command.js'
 import {
   CacheError,
   CommandTimeoutError,
@@ -16,12 +16,12 @@ import { MAX_CALLS_PER_COMMAND, chunks, Deferred, type BatchedCommand } from './
 import type { FailureLog } from '../failures/failure-log.js'
 import { channels, emit } from '../telemetry.js'
 import { TickCalls } from './tick-calls.js'
-import { groups, mget, TickReads } from './tick-reads.js'
+import { mget, readGroups, TickReads, type Value } from './tick-reads.js'
 
 /**
  * Collects the requests of one tick and sends them together:
  *
- * - Reads become one MGET per group of keys, and each key is read once.
+ * - Reads become one MGET per group of keys (`Driver.groupReads`), and each key is read once.
  * - Calls of one script become one EVALSHA per group.
  * - Other commands are sent as they are.
  *
@@ -101,32 +101,31 @@ export class Batch {
    * Reads many keys. Each group of keys has a command of its own. If a command fails, its error
    * stands in the place of each of its keys.
    */
-  async readMany(
-    keys: readonly string[],
-    timeout: number,
-  ): Promise<readonly (Buffer | null | CacheError)[]> {
+  async readMany(keys: readonly string[], timeout: number): Promise<readonly Value[]> {
     for (const key of keys) if (typeof key !== 'string') throw notAString(key)
-    const keyGroups = groups(this.#driver, keys)
-    const replies: (Reply | CacheError)[] = []
+    const keyGroups = readGroups(this.#driver, keys)
+    const replies: (readonly Value[])[] = []
     for (const part of chunks(keyGroups, this.atOnce))
-      replies.push(
-        ...(await Promise.all(
-          part.map((group) =>
-            this.command(mget(group), timeout).catch((error: CacheError) => error),
-          ),
-        )),
-      )
-    const valuesOf = (i: number): readonly (Buffer | null | CacheError)[] => {
-      const reply = replies[i]!
-      return reply instanceof CacheError
-        ? keyGroups[i]!.map(() => reply)
-        : (reply as readonly (Buffer | null)[])
-    }
-    if (keyGroups.length === 1) return valuesOf(0)
-    const byKey = new Map<string, Buffer | null | CacheError>()
-    for (const [i, group] of keyGroups.entries())
-      for (const [j, value] of valuesOf(i).entries()) byKey.set(group[j]!, value)
+      replies.push(...(await Promise.all(part.map((group) => this.#readGroup(group, timeout)))))
+    if (keyGroups.length === 1) return replies[0]!
+    const byKey = new Map<string, Value>()
+    for (const [i, values] of replies.entries())
+      for (const [j, value] of values.entries()) byKey.set(keyGroups[i]![j]!, value)
     return keys.map((key) => byKey.get(key)!)
+  }
+
+  async #readGroup(keys: readonly string[], timeout: number): Promise<readonly Value[]> {
+    const deadline = performance.now() + timeout
+    const reply = await this.command(mget(keys), timeout).catch((error: CacheError) => error)
+    if (reply instanceof CacheError) return keys.map(() => reply)
+    const values = reply as readonly (Value | typeof UNREAD)[]
+    if (!values.includes(UNREAD)) return values as readonly Value[]
+    const remaining = Math.max(1, deadline - performance.now())
+    const readAlone = (key: string): Promise<Value> =>
+      this.read(key, remaining, (own) => own as Value).catch((error: CacheError) => error)
+    return Promise.all(
+      values.map((value, i) => (value === UNREAD ? readAlone(keys[i]!) : Promise.resolve(value))),
+    )
   }
 
   /** Runs a script. Resolves to its parsed reply. */
@@ -200,7 +199,12 @@ export class Batch {
     return queue
   }
 
-  readonly #atEndOfTick = (): void => process.nextTick(this.#flush)
+  /**
+   * The replies of several servers arrive one after the other in a turn of the event loop. What
+   * their readers request next is sent together, at the end of the turn.
+   */
+  readonly #atEndOfTick = (): void =>
+    void (this.#singleServer ? process.nextTick(this.#flush) : setImmediate(this.#flush))
 
   readonly #flush = (): void => {
     this.#scheduled = false
@@ -247,17 +251,25 @@ export class Batch {
       const command = commands[i]!
       void results[i]!.then((result) => {
         if (command.withSource && result instanceof ServerError && result.code === 'NOSCRIPT')
-          this.#sendSource(command.withSource(), deadline, timeout)
-        else this.#deliver(command, result)
+          return this.#sendAgain([command.withSource()], deadline, timeout)
+        this.#deliver(command, result)
+        if (result instanceof CacheError) return
+        const unread = command.unread?.(result) ?? []
+        this.#inFlight += unread.length
+        this.#sendAgain(unread, deadline, timeout)
       })
     }
   }
 
-  /** Sends a script to a server that does not know it, in the time that is left. */
-  #sendSource(command: BatchedCommand, deadline: number, timeout: number): void {
+  /**
+   * Sends commands in the time that is left: a script to a server that does not know it, and reads
+   * that a combined read left open.
+   */
+  #sendAgain(commands: readonly BatchedCommand[], deadline: number, timeout: number): void {
+    if (commands.length === 0) return
     const remaining = deadline - performance.now()
-    if (remaining > 0) this.#sendAll([command], remaining)
-    else this.#deliver(command, resendTimeout(command.command, timeout))
+    if (remaining > 0) return this.#sendAll(commands, remaining)
+    for (const command of commands) this.#deliver(command, resendTimeout(command.command, timeout))
   }
 
   #deliver(command: BatchedCommand, result: CommandResult): void {
@@ -329,8 +341,8 @@ function notAString(key: unknown): InvalidKeyError {
 function resendTimeout({ args: [name], keys: [key] }: Command, timeout: number): CacheError {
   const command = key === undefined ? name : `${name} ${key}`
   return new CommandTimeoutError(
-    `${command} was not executed: Redis did not know its script, and the deadline of ` +
-      `${Math.round(timeout)} ms passed before the script could be sent again.`,
+    `${command} was not executed: the first server did not know its script or its key, and the ` +
+      `deadline of ${Math.round(timeout)} ms passed before it could be sent again.`,
     { command: name, key },
   )
 }

@@ -13,6 +13,8 @@ export interface BatchedCommand {
    * hash.
    */
   withSource?(): BatchedCommand
+  /** Returns the requests that a reply leaves open. They are sent again, each by itself. */
+  unread?(reply: Reply): BatchedCommand[]
 }
 
 /**

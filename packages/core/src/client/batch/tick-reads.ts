@@ -1,3 +1,4 @@
+import { UNREAD, type Command, type Reply } from '../../drivers/command.js'
 import type { Driver } from '../../drivers/driver.js'
 import type { CacheError } from '../../errors.js'
 import { chunks, MAX_KEYS_PER_COMMAND, Deferred, type BatchedCommand } from './batched-command.js'
@@ -44,55 +45,74 @@ export class TickReads {
 
   batchedCommands(driver: Driver): BatchedCommand[] {
     const keys = [...this.#readers.keys()]
-    const keyGroups = this.#shared ? chunks(keys, MAX_KEYS_PER_COMMAND) : groups(driver, keys)
-    return keyGroups.map((group) => this.#batchedCommand(group))
+    const keyGroups = this.#shared ? chunks(keys, MAX_KEYS_PER_COMMAND) : readGroups(driver, keys)
+    return keyGroups.map((group) => (group.length === 1 ? this.#get(group[0]!) : this.#mget(group)))
   }
 
-  #batchedCommand(keys: readonly string[]): BatchedCommand {
-    const fail = (error: CacheError): void =>
-      this.#settle(
-        keys,
-        keys.map(() => error),
-      )
-    if (keys.length === 1) {
-      // A value of another type counts as no value, as it does for MGET. The script that requests
-      // the lease deletes it.
-      const failSingle = (error: CacheError): void =>
-        error.code === 'WRONGTYPE' ? this.#settle(keys, [null]) : fail(error)
-      return {
-        command: { args: ['GET', keys[0]!], keys, binary: true },
-        requestCount: 1,
-        deliver: (value) => this.#settle(keys, [value as Value]),
-        fail: failSingle,
-      }
+  #get(key: string): BatchedCommand {
+    return {
+      command: get(key),
+      requestCount: 1,
+      deliver: (value) => this.#settle([key], [value as Value]),
+      fail: (error) => this.#settle([key], [withoutWrongType(error)]),
     }
+  }
+
+  #mget(keys: readonly string[]): BatchedCommand {
     return {
       command: mget(keys),
       requestCount: keys.length,
-      deliver: (values) => this.#settle(keys, values as readonly Value[]),
-      fail,
+      deliver: (values) => this.#settle(keys, values as readonly (Value | typeof UNREAD)[]),
+      unread: (values) => unreadKeys(keys, values).map((key) => this.#get(key)),
+      fail: (error) =>
+        this.#settle(
+          keys,
+          keys.map(() => error),
+        ),
     }
   }
 
-  #settle(keys: readonly string[], values: readonly Value[]): void {
+  #settle(keys: readonly string[], values: readonly (Value | typeof UNREAD)[]): void {
     if (!this.#shared) {
-      for (let i = 0; i < keys.length; i++)
-        this.#readers.get(keys[i]!)!.values.resolve([values[i]!])
-    } else if (keys.length === this.#readers.size) this.#shared.resolve(values)
+      for (let i = 0; i < keys.length; i++) {
+        const value = values[i]!
+        if (value !== UNREAD) this.#readers.get(keys[i]!)!.values.resolve([value])
+      }
+    } else if (keys.length === this.#readers.size) this.#shared.resolve(values as readonly Value[])
     else {
       for (let i = 0; i < keys.length; i++)
-        this.#values[this.#readers.get(keys[i]!)!.index] = values[i]!
+        this.#values[this.#readers.get(keys[i]!)!.index] = values[i] as Value
       this.#settledCount += keys.length
       if (this.#settledCount === this.#readers.size) this.#shared.resolve(this.#values)
     }
   }
 }
 
-export function mget(keys: readonly string[]): BatchedCommand['command'] {
-  return { args: ['MGET', ...keys], keys, binary: true }
+function get(key: string): Command {
+  return { args: ['GET', key], keys: [key], binary: true }
 }
 
-/** Splits keys into groups that one MGET may name, none of which is too large. */
-export function groups(driver: Driver, keys: readonly string[]): (readonly string[])[] {
-  return driver.group(keys).flatMap((group) => chunks(group, MAX_KEYS_PER_COMMAND))
+/** Returns an MGET of keys that `readGroups` put into one group. */
+export function mget(keys: readonly string[]): Command {
+  return { args: ['MGET', ...keys], keys, binary: true, partial: true }
+}
+
+/** Splits keys into groups that are read together, none of which is too large. */
+export function readGroups(driver: Driver, keys: readonly string[]): (readonly string[])[] {
+  const keyGroups = driver.groupReads ? driver.groupReads(keys) : driver.group(keys)
+  return keyGroups.flatMap((group) => chunks(group, MAX_KEYS_PER_COMMAND))
+}
+
+/** Returns the keys of which the reply to their MGET has no value. */
+function unreadKeys(keys: readonly string[], reply: Reply): readonly string[] {
+  const values = reply as readonly Reply[]
+  return values.includes(UNREAD) ? keys.filter((_, i) => values[i] === UNREAD) : []
+}
+
+/**
+ * Makes a value of another type count as no value, as it does for MGET. The script that requests
+ * the lease deletes it.
+ */
+function withoutWrongType(error: CacheError): CacheError | null {
+  return error.code === 'WRONGTYPE' ? null : error
 }

@@ -1,10 +1,11 @@
 import { groupBy } from '../../util/group-by.js'
 import { slot } from '../../client/keys.js'
 import { containsItsKey, type Command } from '../command.js'
+import type { CommandResult } from '../driver.js'
 import { listenTo } from '../shared/client-events.js'
 import type { IoredisClient, IoredisCluster, IoredisNode } from './client-shape.js'
 import type { ClientAdapter, Settle } from '../shared/client-adapter.js'
-import { CombinedReads } from '../shared/combined-reads.js'
+import { CombinedReads, isCombined } from '../shared/combined-reads.js'
 import { errorOf, replyOf } from '../shared/replies.js'
 import { askRole } from '../shared/role.js'
 
@@ -26,6 +27,7 @@ export function ioredisAdapter(
   cluster: IoredisCluster | undefined,
 ): ClientAdapter {
   const combinedReads = new CombinedReads()
+  const ownerOf = (key: string): string | undefined => cluster?.slots[slot(key)]?.[0]
   let nodeEndedAt = -Infinity
   const nodeAt = (address: string): IoredisNode | undefined =>
     cluster ? nodeOfCluster(cluster, address) : (client as IoredisNode)
@@ -70,8 +72,8 @@ export function ioredisAdapter(
       // On a Cluster, ioredis resends the commands that a node did not answer, once the connection
       // to the node has ended (`retryDelayOnFailover`).
       sinceResend: () => performance.now() - nodeEndedAt,
-      nodeOf: ({ keys }: Command) =>
-        (keys.length > 0 ? cluster.slots[slot(keys[0]!)]?.[0] : undefined) ?? '',
+      nodeOf: ({ keys }: Command) => (keys.length > 0 ? ownerOf(keys[0]!) : undefined) ?? '',
+      groupReads: (keys: readonly string[]) => combinedReads.group(keys, ownerOf),
       rediscover: () => cluster.refreshSlotsCache?.(() => undefined),
     }),
     checksRole: cluster === undefined,
@@ -81,10 +83,7 @@ export function ioredisAdapter(
     async probe(address) {
       const node = nodeAt(address)
       if (!node) throw new Error(`${address} is not a node of the Cluster`)
-      return askRole(
-        (command) =>
-          new Promise((resolve) => writeOne(node, command, 0, (_, reply) => resolve(reply))),
-      )
+      return askRole((command) => replyFrom(node, command))
     },
     bytesRead: (address) => nodeAt(address)?.stream?.bytesRead,
     reconnect(address) {
@@ -218,10 +217,9 @@ async function writeAll(
 }
 
 /**
- * Writes once for each node, over the connection of the node: the reads as one command, and the
- * others as a pipeline. A pipeline of the Cluster itself repeats all its commands elsewhere if one
- * of them is redirected. Here, each redirected command is written again separately, through the
- * Cluster.
+ * Writes once for each node, over the connection of the node. A pipeline of the Cluster itself
+ * repeats all its commands elsewhere if one of them is redirected. Here, each redirected command is
+ * written again separately, through the Cluster.
  */
 function writeToCluster(
   cluster: IoredisCluster,
@@ -232,13 +230,6 @@ function writeToCluster(
 ): void {
   const writeThroughCluster = (index: number): void =>
     writeOne(cluster, commands[index]!, index, settle)
-  const writeAlone = (index: number, node: IoredisNode | undefined): void =>
-    writeOne(
-      node && !containsItsKey(commands[index]!) ? node : cluster,
-      commands[index]!,
-      index,
-      settle,
-    )
   const byNode = groupBy(commands.keys(), (index) => {
     const { keys } = commands[index]!
     return keys.length === 0 ? undefined : cluster.slots[slot(keys[0]!)]?.[0]
@@ -248,25 +239,43 @@ function writeToCluster(
   const nodes = byNode.size === 0 ? [] : cluster.nodes('master')
   for (const [address, indexes] of byNode) {
     const node = nodes.find((candidate) => addressOf(candidate) === address)
-    if (node?.status !== 'ready') {
-      for (const index of indexes) writeAlone(index, node)
-      continue
+    const readCombined = (index: number): void =>
+      void combinedReads
+        .read(
+          commands[index]!,
+          () => isPending(index),
+          node?.status === 'ready' ? (command) => replyFrom(node, command) : undefined,
+        )
+        .then((reply) => settle(index, reply))
+    const writeAlone = (index: number): void =>
+      writeOne(
+        node && !containsItsKey(commands[index]!) ? node : cluster,
+        commands[index]!,
+        index,
+        settle,
+      )
+    let others: number[] = []
+    const writeOthers = (): void => {
+      if (node?.status !== 'ready' || others.length === 1) others.forEach(writeAlone)
+      else if (others.length > 1)
+        void writeAll(node, commands, others, settle, (error, index) => {
+          if (/^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /.test(error.message)) writeThroughCluster(index)
+          else settle(index, errorOf(error, commands[index]!))
+        })
+      others = []
     }
-    const others = combinedReads.send(indexes, {
-      commands,
-      settle,
-      isPending,
-      sendToNode: (command) =>
-        new Promise((resolve) => writeOne(node, command, 0, (_, reply) => resolve(reply))),
-      writeAlone: writeThroughCluster,
-    })
-    if (others.length > 1)
-      void writeAll(node, commands, others, settle, (error, index) => {
-        if (/^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /.test(error.message)) writeThroughCluster(index)
-        else settle(index, errorOf(error, commands[index]!))
-      })
-    else for (const index of others) writeAlone(index, node)
+    for (const index of indexes)
+      if (isCombined(commands[index]!)) {
+        writeOthers()
+        readCombined(index)
+      } else others.push(index)
+    writeOthers()
   }
+}
+
+/** Sends a command to a node. Never rejects. */
+function replyFrom(node: IoredisNode, command: Command): Promise<CommandResult> {
+  return new Promise((resolve) => writeOne(node, command, 0, (_, reply) => resolve(reply)))
 }
 
 export function addressOf({ options }: IoredisNode): string {

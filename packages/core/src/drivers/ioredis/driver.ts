@@ -44,7 +44,8 @@ export function ioredisDriver(client: IoredisClient, options: DriverOptions = {}
   const { timeout } = readOptions('ioredisDriver', driverOptions, options)
   const topology = topologyOf(client)
   const cluster = topology === 'cluster' ? (client as IoredisCluster) : undefined
-  const connection = new ManagedConnection(ioredisAdapter(client, cluster), { timeout })
+  const adapter = ioredisAdapter(client, cluster)
+  const connection = new ManagedConnection(adapter, { timeout })
   const single = client as IoredisNode
   const primaryAddress =
     topology === 'sentinel'
@@ -60,6 +61,7 @@ export function ioredisDriver(client: IoredisClient, options: DriverOptions = {}
     silentFor: (node) => connection.silentFor(node),
     sinceResend: () => connection.sinceResend(),
     group: cluster ? groupBySlot : (keys) => (keys.length === 0 ? [] : [keys]),
+    ...(adapter.groupReads && { groupReads: adapter.groupReads }),
     ...(cluster && { nodeOf: (key: string) => cluster.slots[slot(key)]?.[0] }),
 
     async dedicate() {

@@ -1,11 +1,10 @@
 import { slot } from '../../client/keys.js'
-import { groupBy } from '../../util/group-by.js'
 import type { CacheError } from '../../errors.js'
-import type { Topology } from '../driver.js'
+import type { CommandResult, Topology } from '../driver.js'
 import { containsItsKey, type Command, type Reply } from '../command.js'
 import type { ClientAdapter } from '../shared/client-adapter.js'
 import { listenTo } from '../shared/client-events.js'
-import { CombinedReads } from '../shared/combined-reads.js'
+import { CombinedReads, isCombined } from '../shared/combined-reads.js'
 import type {
   NodeRedisClient,
   NodeRedisCluster,
@@ -110,34 +109,31 @@ export function nodeRedisAdapter(client: NodeRedisClient, topology: Topology): C
         )
       }
       if (!cluster) return commands.forEach(writeOne)
-      const writeAlone = (index: number): void => writeOne(commands[index]!, index)
-      for (const [primary, indexes] of byPrimary(cluster, commands)) {
-        const [key] = commands[indexes[0]!]!.keys
-        const others =
-          primary === undefined
-            ? indexes
-            : combinedReads.send(indexes, {
-                commands,
-                settle,
-                isPending,
-                // Directly to the client of the node, it would overtake writes of earlier sends.
-                sendToNode: (command) =>
-                  cluster.sendCommand(key, false, command.args, options).then(
-                    (raw) => replyOf(raw, command),
-                    (error: unknown) => errorOf(error, command),
-                  ),
-                writeAlone,
-              })
-        others.forEach(writeAlone)
+      for (const [index, command] of commands.entries()) {
+        if (!isCombined(command)) {
+          writeOne(command, index)
+          continue
+        }
+        // Directly to the client of the node, it would overtake writes of earlier sends.
+        const sendToNode = (script: Command): Promise<CommandResult> =>
+          cluster.sendCommand(command.keys[0], false, script.args, options).then(
+            (raw) => replyOf(raw, script),
+            (error: unknown) => errorOf(error, script),
+          )
+        void combinedReads
+          .read(command, () => isPending(index), sendToNode)
+          .then((reply) => settle(index, reply))
       }
     },
     close: () => replaceable?.close(),
 
     ...(cluster && {
       nodeOf: ({ keys }: Command) => {
-        const primary = keys.length > 0 ? cluster.slots[slot(keys[0]!)]?.master : undefined
+        const primary = keys.length > 0 ? primaryOf(cluster, keys[0]!) : undefined
         return primary ? addressOf(primary) : ''
       },
+      groupReads: (keys: readonly string[]) =>
+        combinedReads.group(keys, (key) => primaryOf(cluster, key)),
       rediscover: (isSilent) => rediscover(cluster, isSilent),
     }),
     checksRole: topology !== 'cluster',
@@ -192,6 +188,11 @@ function databaseIn(info: Reply | CacheError): number | undefined {
 
 const CLIENT_INFO: Command = { args: ['CLIENT', 'INFO'], keys: [] }
 
+/** Returns the primary that a key is on, as far as the client knows. */
+function primaryOf(cluster: NodeRedisCluster, key: string): NodeRedisPrimary | undefined {
+  return cluster.slots[slot(key)]?.master
+}
+
 function primaryAt(cluster: NodeRedisCluster, address: string): NodeRedisPrimary | undefined {
   return cluster.masters.find((primary) => addressOf(primary) === address)
 }
@@ -243,17 +244,6 @@ const TRY_AGAIN_PAUSE = 20
 
 type Sender = (command: Command, options: object) => Promise<unknown>
 
-/** Groups the indexes of commands by the primary of their first key. */
-function byPrimary(
-  cluster: NodeRedisCluster,
-  commands: readonly Command[],
-): Map<NodeRedisPrimary | undefined, number[]> {
-  return groupBy(commands.keys(), (index) => {
-    const [key] = commands[index]!.keys
-    return key === undefined ? undefined : cluster.slots[slot(key)]?.master
-  })
-}
-
 /** Returns a function that sends a command to a primary. */
 function senderOf(
   client: NodeRedisClient,
@@ -269,9 +259,7 @@ function senderOf(
           keys: [key],
         } = command
         const primary =
-          key === undefined || containsItsKey(command)
-            ? undefined
-            : cluster.slots[slot(key)]?.master
+          key === undefined || containsItsKey(command) ? undefined : primaryOf(cluster, key)
         if (!primary) return cluster.sendCommand(key, false, args, options)
         return Promise.resolve(
           cluster.nodeClient(primary) as NodeRedisStandalone | Promise<NodeRedisStandalone>,

@@ -51,7 +51,8 @@ export function nodeRedisDriver(
 ): Driver {
   const { timeout } = readOptions('nodeRedisDriver', driverOptions, options)
   const topology = topologyOf(client)
-  const connection = new ManagedConnection(nodeRedisAdapter(client, topology), { timeout })
+  const adapter = nodeRedisAdapter(client, topology)
+  const connection = new ManagedConnection(adapter, { timeout })
   const opened = new Set<{ close(): Promise<void> }>()
   const subscriptions = new OpenSubscriptions()
   const duplicable = client as Duplicable
@@ -66,6 +67,7 @@ export function nodeRedisDriver(
     send: (commands, sendOptions) => connection.send(commands, sendOptions),
     silentFor: (node) => connection.silentFor(node),
     group: topology === 'cluster' ? groupBySlot : (keys) => (keys.length === 0 ? [] : [keys]),
+    ...(adapter.groupReads && { groupReads: adapter.groupReads }),
     ...(topology === 'cluster' && {
       nodeOf: (key: string) => nodeIn(client as NodeRedisCluster, key),
     }),

@@ -44,6 +44,8 @@ export interface ClientAdapter extends WatchedClient {
   readonly writesAtOnce: boolean
   /** Returns the server that a command goes to now. It is missing if there is only one server. */
   nodeOf?(command: Command): string
+  /** See `Driver.groupReads`. */
+  groupReads?(keys: readonly string[]): readonly (readonly string[])[]
   /** Closes the connections that the adapter opened itself. */
   close?(): void
 }
