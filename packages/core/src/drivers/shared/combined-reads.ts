@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { MAX_KEYS_PER_COMMAND } from '../../client/batch/batched-command.js'
 import { ConnectionError, ServerError, type CacheError } from '../../errors.js'
+import { lazy } from '../../util/lazy.js'
 import type { Command, Reply } from '../command.js'
 import type { Settle } from './client-adapter.js'
 import { errorOf } from './replies.js'
@@ -62,7 +63,7 @@ export class CombinedReads {
     const writeAgain = (index: number): void => {
       if (isPending(index)) writeAlone(index)
     }
-    let reply = await sendToNode(script('EVALSHA', SHA))
+    let reply = await sendToNode(script('EVALSHA', sourceSha()))
     if (reply instanceof ServerError && reply.code === 'NOSCRIPT' && reads.some(isPending))
       reply = await sendToNode(script('EVAL', SOURCE))
     if (isReplyOf(reply, keys)) {
@@ -107,7 +108,7 @@ function isReplyOf(reply: Reply | CacheError, keys: readonly string[]): reply is
 }
 
 const SOURCE = `#!lua flags=no-writes,allow-cross-slot-keys\n${readKeysLua}`
-const SHA = createHash('sha1').update(SOURCE).digest('hex')
+const sourceSha = /* @__PURE__ */ lazy(() => createHash('sha1').update(SOURCE).digest('hex'))
 /** With fewer reads, the script costs the server more than it saves. */
 const MIN_READS = 3
 /** Stands for the value of a key for which GET returned an error. */
