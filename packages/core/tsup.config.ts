@@ -25,6 +25,7 @@ export default defineConfig({
     'driver-tests': 'src/driver-tests/index.ts',
   },
   format: ['esm', 'cjs'],
+  clean: true,
   dts: true,
   sourcemap: true,
   // One copy of each class for all entries, in CommonJS too: `instanceof` depends on it.

@@ -10,6 +10,7 @@ export default defineConfig({
     hono: 'src/adapters/hono.ts',
   },
   format: ['esm', 'cjs'],
+  clean: true,
   dts: true,
   sourcemap: true,
   splitting: true,

@@ -12,6 +12,7 @@ export default defineConfig({
     'express-rate-limit': 'src/adapters/express-rate-limit.ts',
   },
   format: ['esm', 'cjs'],
+  clean: true,
   dts: true,
   sourcemap: true,
   splitting: true,
