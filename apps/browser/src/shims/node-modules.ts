@@ -81,7 +81,7 @@ function tagOf(value: unknown): string {
   return Object.prototype.toString.call(value).slice('[object '.length, -1)
 }
 
-// The rest belongs to codecs and to HTTP, and is not called here.
+// The rest belongs to drivers of clients, codecs and HTTP, and is not called here.
 const missing = () => {
   throw new Error('This function of Node.js is missing in the browser.')
 }
@@ -93,5 +93,6 @@ export {
   missing as createRequire,
   missing as isIPv4,
   missing as isIPv6,
+  missing as setMaxListeners,
   missing as timingSafeEqual,
 }
