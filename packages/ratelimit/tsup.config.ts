@@ -1,6 +1,10 @@
 import { defineConfig } from 'tsup'
 import { luaPlugin } from '../../scripts/lua-plugin.mjs'
+import { oneChunkPlugin } from '../../scripts/one-chunk-plugin.mjs'
 import { sourceMapPlugin } from '../../scripts/source-map-plugin.mjs'
+
+/** What each adapter needs, and does not import `node:http`. */
+const shared = ['src/index.ts', 'src/http/consume-for-request.ts', 'src/http/limiter-option.ts']
 
 export default defineConfig({
   entry: {
@@ -17,6 +21,6 @@ export default defineConfig({
   sourcemap: true,
   splitting: true,
   target: 'node20',
-  esbuildPlugins: [luaPlugin],
+  esbuildPlugins: [luaPlugin, oneChunkPlugin(shared)],
   plugins: [sourceMapPlugin],
 })
