@@ -4,23 +4,28 @@ import { join } from 'node:path'
 
 /**
  * Returns what is wrong with the files of a package as it was published, a sentence for each
- * problem. `changelog` says whether the package must have a changelog with its version. It has one
- * once `changeset version` has run.
+ * problem. `released` says that it was published as a release is: it then has a changelog with its
+ * version, which `changeset version` writes, and nothing of an earlier build. A working copy may
+ * have some: turbo does not empty `dist` when it restores a build.
  */
-export function fileProblems(folder, { changelog = false } = {}) {
+export function fileProblems(folder, { released = false } = {}) {
   const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
   const read = (file) => readFileSync(join(folder, file), 'utf8')
   const problems = []
   for (const file of ['README.md', 'LICENSE'])
     if (!files.includes(file)) problems.push(`${file} is missing.`)
-  if (changelog && !hasHeading(folder, manifest.version))
+  if (released && !hasHeading(folder, manifest.version))
     problems.push(`CHANGELOG.md does not mention ${manifest.version}.`)
   for (const [name, range] of Object.entries(manifest.dependencies ?? {}))
     if (/^(workspace|link|file):/.test(range)) problems.push(`${name} has the range ${range}.`)
   for (const target of targets(manifest.exports))
     if (!existsSync(join(folder, target))) problems.push(`${target} is missing.`)
-  for (const file of codeFiles(folder, manifest.exports)) {
+  const code = codeFiles(folder, manifest.exports)
+  for (const file of released ? files : [])
+    if (/^dist\b.*\.c?js$/.test(file) && !code.includes(file))
+      problems.push(`Nothing imports ${file}.`)
+  for (const file of code) {
     const map = /\n\/\/# sourceMappingURL=(\S+)\s*$/.exec(read(file))?.[1]
     if (map === undefined || !files.includes(join(file, '..', map)))
       problems.push(`${file} has no source map.`)

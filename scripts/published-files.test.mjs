@@ -25,7 +25,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }))
 
 test('a complete package has no problems', () => {
-  assert.deepEqual(fileProblems(folder, { changelog: true }), [])
+  assert.deepEqual(fileProblems(folder, { released: true }), [])
 })
 
 test('README and LICENSE must be there', () => {
@@ -33,12 +33,12 @@ test('README and LICENSE must be there', () => {
   assert.deepEqual(fileProblems(folder), ['README.md is missing.', 'LICENSE is missing.'])
 })
 
-test('the changelog must have this version, if one is asked for', () => {
+test('the changelog of a release must have its version', () => {
   const problem = ['CHANGELOG.md does not mention 1.2.0.']
   write('CHANGELOG.md', '# a\n\n## 1.1.0\n\n- something\n')
-  assert.deepEqual(fileProblems(folder, { changelog: true }), problem)
+  assert.deepEqual(fileProblems(folder, { released: true }), problem)
   rmSync(join(folder, 'CHANGELOG.md'))
-  assert.deepEqual(fileProblems(folder, { changelog: true }), problem)
+  assert.deepEqual(fileProblems(folder, { released: true }), problem)
   assert.deepEqual(fileProblems(folder), [])
 })
 
@@ -62,9 +62,10 @@ test('code must have a source map that contains its sources', () => {
   assert.deepEqual(fileProblems(folder), ['dist/index.js has no source map.'])
 })
 
-test('chunks need source maps as well, but not what an earlier build left behind', () => {
+test('chunks need source maps as well, and a release has nothing of an earlier build', () => {
   write('dist/chunk.js', 'no map')
   assert.deepEqual(fileProblems(folder), [])
+  assert.deepEqual(fileProblems(folder, { released: true }), ['Nothing imports dist/chunk.js.'])
   write('dist/index.js', 'import"./chunk.js"\n//# sourceMappingURL=index.js.map')
   assert.deepEqual(fileProblems(folder), ['dist/chunk.js has no source map.'])
 })

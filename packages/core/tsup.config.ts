@@ -1,6 +1,19 @@
+import { readdirSync } from 'node:fs'
 import { defineConfig } from 'tsup'
 import { luaPlugin } from '../../scripts/lua-plugin.mjs'
+import { oneChunkPlugin } from '../../scripts/one-chunk-plugin.mjs'
 import { sourceMapPlugin } from '../../scripts/source-map-plugin.mjs'
+
+/** What a process needs with any driver and any pattern. */
+const shared = [
+  'src/index.ts',
+  'src/internal.ts',
+  'src/driver-internal.ts',
+  'src/drivers/command.ts',
+  ...readdirSync('src/drivers/shared')
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => `src/drivers/shared/${name}`),
+]
 
 export default defineConfig({
   entry: {
@@ -12,12 +25,13 @@ export default defineConfig({
     'driver-tests': 'src/driver-tests/index.ts',
   },
   format: ['esm', 'cjs'],
+  clean: true,
   dts: true,
   sourcemap: true,
   // One copy of each class for all entries, in CommonJS too: `instanceof` depends on it.
   splitting: true,
   target: 'node20',
   shims: true, // import.meta.url, in CommonJS too
-  esbuildPlugins: [luaPlugin],
+  esbuildPlugins: [luaPlugin, oneChunkPlugin(shared)],
   plugins: [sourceMapPlugin],
 })

@@ -8,6 +8,7 @@ export default defineConfig({
     apollo: 'src/apollo.ts',
   },
   format: ['esm', 'cjs'],
+  clean: true,
   dts: true,
   sourcemap: true,
   splitting: true,

@@ -5,6 +5,7 @@ import { sourceMapPlugin } from '../../scripts/source-map-plugin.mjs'
 export default defineConfig({
   entry: { index: 'src/index.ts', conformance: 'src/conformance/index.ts' },
   format: ['esm', 'cjs'],
+  clean: true,
   dts: true,
   sourcemap: true,
   // One copy of each class for all entry points, also in CommonJS. `instanceof` depends on it.

@@ -4,6 +4,7 @@ import { sourceMapPlugin } from '../../scripts/source-map-plugin.mjs'
 export default defineConfig({
   entry: { index: 'src/index.ts', decorators: 'src/decorators/index.ts' },
   format: ['esm', 'cjs'],
+  clean: true,
   dts: true,
   sourcemap: true,
   splitting: true,

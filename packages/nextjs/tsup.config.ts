@@ -5,6 +5,7 @@ import { sourceMapPlugin } from '../../scripts/source-map-plugin.mjs'
 export default defineConfig({
   entry: { index: 'src/index.ts' },
   format: ['esm', 'cjs'],
+  clean: true,
   dts: true,
   sourcemap: true,
   target: 'node20',

@@ -1,6 +1,10 @@
 import { defineConfig } from 'tsup'
 import { luaPlugin } from '../../scripts/lua-plugin.mjs'
+import { oneChunkPlugin } from '../../scripts/one-chunk-plugin.mjs'
 import { sourceMapPlugin } from '../../scripts/source-map-plugin.mjs'
+
+/** What each adapter needs, and does not import `node:http`. */
+const shared = ['src/index.ts', 'src/http/consume-for-request.ts', 'src/http/limiter-option.ts']
 
 export default defineConfig({
   entry: {
@@ -12,10 +16,11 @@ export default defineConfig({
     'express-rate-limit': 'src/adapters/express-rate-limit.ts',
   },
   format: ['esm', 'cjs'],
+  clean: true,
   dts: true,
   sourcemap: true,
   splitting: true,
   target: 'node20',
-  esbuildPlugins: [luaPlugin],
+  esbuildPlugins: [luaPlugin, oneChunkPlugin(shared)],
   plugins: [sourceMapPlugin],
 })

@@ -7,6 +7,7 @@ export default defineConfig({
     'find-redis': 'src/bin/find-redis.ts',
   },
   format: ['esm'],
+  clean: true,
   dts: { entry: { index: 'src/index.ts', suites: 'src/matrix/suites.ts' } },
   external: ['vitest'],
   target: 'node20',

@@ -29,7 +29,7 @@ export function checkFiles({ project, manifests }) {
   const problems = manifests.flatMap(({ name, version }) => {
     const folder = join(project, 'node_modules', name)
     const installed = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
-    const found = fileProblems(folder, { changelog: true })
+    const found = fileProblems(folder, { released: true })
     if (installed.version !== version) found.push(`${installed.version} is installed.`)
     if (existsSync(join(folder, 'node_modules', name.split('/')[0])))
       found.push('A second copy of a package of ours is installed below it.')

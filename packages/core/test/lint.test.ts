@@ -47,7 +47,7 @@ describe('the lint rules', { timeout: 120_000 }, () => {
     [ASIDE, 'node:crypto'],
     [ASIDE, './aside.js'],
     [CORE, './keys.js'],
-    [CORE, 'cluster-key-slot'],
+    [CORE, '@standard-schema/spec'],
   ])('let %s import %s', async (file, from) => {
     expect(await refusals(importing(from), file)).toEqual([])
   })

@@ -1,14 +1,9 @@
-import type * as nodeV8 from 'node:v8'
+import nodeV8 from 'node:v8'
 import { afterEach, expect, it, vi } from 'vitest'
 import { compressed, json, v8 } from '../src/index.js'
 import { createFormat } from '../src/internal.js'
 
-const { serialize } = vi.hoisted(() => ({ serialize: vi.fn() }))
-vi.mock('node:v8', async (original) => {
-  const real = await original<typeof nodeV8>()
-  serialize.mockImplementation(real.serialize)
-  return { ...real, default: real, serialize }
-})
+const serialize = vi.spyOn(nodeV8, 'serialize')
 afterEach(() => serialize.mockReset())
 
 // What `serialize` of Bun returns for null: without and with its mark.

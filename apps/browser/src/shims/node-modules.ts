@@ -81,24 +81,18 @@ function tagOf(value: unknown): string {
   return Object.prototype.toString.call(value).slice('[object '.length, -1)
 }
 
-// The rest belongs to codecs (compressed, encrypted, v8, MessagePack) and to HTTP, and is not
-// called here.
+// The rest belongs to drivers of clients, codecs and HTTP, and is not called here.
 const missing = () => {
   throw new Error('This function of Node.js is missing in the browser.')
 }
 export {
   missing as BlockList,
-  missing as brotliCompressSync,
-  missing as brotliDecompressSync,
   missing as createCipheriv,
   missing as createDecipheriv,
   missing as createHmac,
   missing as createRequire,
-  missing as deflateRawSync,
-  missing as deserialize,
-  missing as inflateRawSync,
   missing as isIPv4,
   missing as isIPv6,
-  missing as serialize,
+  missing as setMaxListeners,
   missing as timingSafeEqual,
 }

@@ -1,4 +1,3 @@
-import slotOf from 'cluster-key-slot'
 import { InvalidKeyError, InvalidOptionError } from '../errors.js'
 import { escapedText } from './escaped-text.js'
 
@@ -205,12 +204,14 @@ export function slot(key: string): number {
   // A key is routed several times on its way to its node.
   let known = recentSlots.get(key)
   if (known === undefined) {
-    known = slotOf(hashTag(key) ?? key)
+    known = crc16(hashTag(key) ?? key) % SLOTS
     if (recentSlots.size >= MAX_RECENT_SLOTS) recentSlots.clear()
     if (key.length <= MAX_RECENT_KEY) recentSlots.set(key, known)
   }
   return known
 }
+
+const SLOTS = 16_384
 
 /** The slots of recent keys. */
 const recentSlots = new Map<string, number>()
@@ -264,6 +265,29 @@ function isPlain(text: string): boolean {
     if (code < 0x20 || code > 0x7a || code === 0x3a || code === 0x25) return false
   }
   return text !== ''
+}
+
+/**
+ * Returns the CRC-16/XMODEM of the UTF-8 bytes of a text.
+ *
+ * Source: appendix A of the specification of Redis Cluster,
+ * https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#appendix
+ */
+function crc16(text: string): number {
+  let crc = 0
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code > 0x7f) return Buffer.from(text).reduce(crc16Step, 0)
+    crc = crc16Step(crc, code)
+  }
+  return crc
+}
+
+/** Adds a byte. Shifts replace the usual table, since the polynomial, 0x1021, has three terms. */
+function crc16Step(crc: number, byte: number): number {
+  const high = (crc >> 8) ^ byte
+  const both = high ^ (high >> 4)
+  return ((crc << 8) ^ (both << 12) ^ (both << 5) ^ both) & 0xffff
 }
 
 function isCompanionName(part: string): part is CompanionName {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Reply } from '../drivers/command.js'
 import { InvalidOptionError } from '../errors.js'
+import { lazy } from '../util/lazy.js'
 import foreignValuesLua from './foreign-values.lua'
 
 /**
@@ -97,10 +98,13 @@ export function defineScript<R>({
     typesFirst,
   })
   if (sources.size < MAX_SOURCES) sources.add(source)
+  const sha = lazy(() => createHash('sha1').update(source).digest('hex'))
   return {
     name,
     source,
-    sha: createHash('sha1').update(source).digest('hex'),
+    get sha() {
+      return sha()
+    },
     binary,
     readOnly,
     parse,

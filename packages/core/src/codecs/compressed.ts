@@ -1,6 +1,7 @@
-import { brotliCompressSync, brotliDecompressSync, deflateRawSync, inflateRawSync } from 'node:zlib'
 import { checkCodec, type Codec } from './codec.js'
 import { CodecError } from '../errors.js'
+import { builtinModule } from '../util/builtin-module.js'
+import { lazy } from '../util/lazy.js'
 import { choiceOption, readOptions, sizeOption, type OptionTable } from '../util/options.js'
 import type { Size } from '../util/size.js'
 
@@ -22,13 +23,23 @@ export interface CompressedOptions {
 const HEADER = 0x02
 const STORED = 0
 const ALGORITHMS = {
-  deflate: { id: 1, deflate: (bytes: Buffer) => deflateRawSync(bytes), inflate: inflateRawSync },
+  deflate: {
+    id: 1,
+    deflate: (bytes: Buffer) => zlib().deflateRawSync(bytes),
+    inflate: (bytes: Uint8Array, limit: Limit) => zlib().inflateRawSync(bytes, limit),
+  },
   brotli: {
     id: 2,
-    deflate: (bytes: Buffer) => brotliCompressSync(bytes),
-    inflate: brotliDecompressSync,
+    deflate: (bytes: Buffer) => zlib().brotliCompressSync(bytes),
+    inflate: (bytes: Uint8Array, limit: Limit) => zlib().brotliDecompressSync(bytes, limit),
   },
 } as const
+
+interface Limit {
+  readonly maxOutputLength: number
+}
+
+const zlib = /* @__PURE__ */ lazy(() => builtinModule('node:zlib'))
 
 /** The rows of `CompressedOptions`. */
 const compressedOptions = {

@@ -1,5 +1,6 @@
-import { deserialize, serialize } from 'node:v8'
 import { CacheError } from '../errors.js'
+import { builtinModule } from '../util/builtin-module.js'
+import { lazy } from '../util/lazy.js'
 import type { Codec } from './codec.js'
 import { checkV8 } from './v8-check.js'
 
@@ -19,15 +20,15 @@ import { checkV8 } from './v8-check.js'
  */
 export const v8: Codec<any> = {
   name: 'v8',
-  encode: (value: unknown) => serialize(value),
+  encode: (value: unknown) => v8Module().serialize(value),
   // Typed arrays in the value are views of the bytes that are read. The bytes are copied, since all
   // readers of one reply would share them otherwise.
   decode(payload) {
     checkV8(payload)
-    return deserialize(Uint8Array.prototype.slice.call(payload))
+    return v8Module().deserialize(Uint8Array.prototype.slice.call(payload))
   },
   prepare() {
-    if (!NULL_OF_V8.test(serialize(null).toString('latin1')))
+    if (!NULL_OF_V8.test(v8Module().serialize(null).toString('latin1')))
       throw new CacheError(
         'The codec "v8" needs the serializer of V8, which this runtime does not have. Use "json" ' +
           'or "msgpack".',
@@ -35,6 +36,8 @@ export const v8: Codec<any> = {
       )
   },
 }
+
+const v8Module = /* @__PURE__ */ lazy(() => builtinModule('node:v8'))
 
 /** How V8 serializes null: a mark, the version, and the kind of the value. */
 const NULL_OF_V8 = /^\xff[\x0d-\x7f]0$/

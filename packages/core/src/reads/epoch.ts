@@ -142,5 +142,5 @@ export function unclearable(prefix: string): UsageError {
 }
 
 const codec: Codec<string> = { name: 'epoch', encode: String, decode: String }
-const format = createFormat<string>({ codec })
+const format = /* @__PURE__ */ createFormat<string>({ codec })
 const DAY = 86_400_000

@@ -43,7 +43,7 @@ export function redactedText(text: string, args: readonly Argument[] = []): stri
     .replace(/(['"`])(.*?)\1/g, (quoted, quote: string, quotedText: string) =>
       isArgument(quotedText) ? `${quote}${MASK}${quote}` : quoted,
     )
-    .replace(/[^\s'"`…,;:()[\]{}]+/g, (word) =>
+    .replace(/[^\s'"`\u2026,;:()[\]{}]+/g, (word) =>
       word.length >= MIN_PART_LENGTH && isArgument(word) ? MASK : word,
     )
 }

@@ -1,6 +1,6 @@
 import { types } from 'node:util'
-import { deserialize, serialize } from 'node:v8'
 import { json } from '@cache/core'
+import { builtinModule, lazy } from '@cache/core/internal'
 import { isCopyable, objectsIn } from './objects-in.js'
 
 export type Copier = <V>(value: V) => V
@@ -31,5 +31,8 @@ function copyByJson<V>(value: V): V {
 }
 
 function copyBySerialization<V>(value: V): V {
+  const { deserialize, serialize } = v8()
   return deserialize(serialize(value)) as V
 }
+
+const v8 = /* @__PURE__ */ lazy(() => builtinModule('node:v8'))

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { slot } from '../../client/keys.js'
 import { ConnectionError, ServerError, type CacheError } from '../../errors.js'
 import { groupBy } from '../../util/group-by.js'
+import { lazy } from '../../util/lazy.js'
 import { UNREAD, type Command, type Reply } from '../command.js'
 import type { CommandResult } from '../driver.js'
 import { groupBySlot } from './group.js'
@@ -46,7 +47,7 @@ export class CombinedReads {
       keys: [],
       binary: command.binary === true,
     })
-    let reply = await send(script('EVALSHA', SHA))
+    let reply = await send(script('EVALSHA', sourceSha()))
     if (reply instanceof ServerError && reply.code === 'NOSCRIPT' && isPending())
       reply = await send(script('EVAL', SOURCE))
     if (isReplyOf(reply, keys)) return reply
@@ -68,7 +69,7 @@ function isReplyOf(reply: Reply | CacheError, keys: readonly string[]): boolean 
 }
 
 const SOURCE = `#!lua flags=no-writes,allow-cross-slot-keys\n${readKeysLua}`
-const SHA = createHash('sha1').update(SOURCE).digest('hex')
+const sourceSha = /* @__PURE__ */ lazy(() => createHash('sha1').update(SOURCE).digest('hex'))
 /** With fewer reads, the script costs the server more than it saves. */
 const MIN_READS = 3
 /** Errors of a server that does not know the flag of the script, or does not permit the script. */

@@ -1,0 +1,5 @@
+import type { Options } from 'tsup'
+
+export function oneChunkPlugin(
+  files: readonly string[],
+): NonNullable<Options['esbuildPlugins']>[number]
