@@ -4,7 +4,7 @@
 --
 -- It writes a tombstone for the token. A repeated release returns the result that the tombstone
 -- stores, and requests of the token that arrive late acquire nothing.
--- needs clock.lua, lock-value.lua, release-other.lua, hand-over.lua
+-- needs clock.lua, is-held-by.lua, release-other.lua, hand-over.lua
 -- KEYS[1] the lock  KEYS[2] its fence  KEYS[3] the token's tombstone  KEYS[4] the queue
 -- ARGV[1] token  ARGV[2] its ttl in ms  ARGV[3] JSON description of its holder
 -- ARGV[4] prefix of the waiters' channels
