@@ -3,10 +3,10 @@
 -- needs clock.lua, numbers.lua, waiters.lua
 local function firstWaiter(waiters)
   while true do
-    local waiter = command('ZRANGE', waiters, '0', '0')[1]
+    local waiter, ticket = unpack(command('ZRANGE', waiters, '0', '0', 'WITHSCORES'))
     if not waiter then return nil, 0 end
     local _, process = parseWaiter(waiter)
-    local left = aliveFor(waiters, process)
+    local left = aliveFor(waiters, process, ticket)
     if left > 0 then return waiter, left end
     command('ZREM', waiters, waiter)
   end

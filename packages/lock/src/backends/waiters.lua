@@ -17,11 +17,15 @@ local function parseWaiter(waiter)
   return string.match(waiter, '^([^@ ]-([^@:/ ]*)/%S*) (%d+) (.*)$')
 end
 
--- Returns the ms for which the waiters of a process still count as alive; 0 or less if they are
--- dead, or if the process is nil. If that is more than WAITER_TTL, the server's clock was set back,
--- and the time is capped.
-local function aliveFor(waiters, process)
-  local score = process and tonumber(command('ZSCORE', waiters, '@' .. process) or nil)
+-- Returns the ms for which a waiter still counts as alive; 0 or less if it is dead, or if its
+-- process is nil. A waiter that came within a tenth of WAITER_TTL is not looked up: it counts as
+-- alive for WAITER_TTL. If its time is longer than that, the server's clock was set back, and the
+-- time is capped.
+local function aliveFor(waiters, process, ticket)
+  if not process then return 0 end
+  local waited = microseconds() - ticket
+  if waited >= 0 and waited < 100 * WAITER_TTL then return WAITER_TTL end
+  local score = tonumber(command('ZSCORE', waiters, '@' .. process) or nil)
   local left = score and PROCESSES - score - milliseconds() or 0
   if left <= WAITER_TTL then return left end
   command('ZADD', waiters, integer(PROCESSES - milliseconds() - WAITER_TTL), '@' .. process)

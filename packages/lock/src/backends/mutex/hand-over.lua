@@ -6,12 +6,12 @@
 -- KEYS as in release.lua
 
 local token, process, ttl, holder = parseWaiter(waiter)
-local left = aliveFor(KEYS[4], process)
+local left = aliveFor(KEYS[4], process, ticket)
 while left <= 0 do
-  waiter = command('ZPOPMIN', KEYS[4])[1]
+  waiter, ticket = unpack(command('ZPOPMIN', KEYS[4]))
   if not waiter then return false end
   token, process, ttl, holder = parseWaiter(waiter)
-  left = aliveFor(KEYS[4], process)
+  left = aliveFor(KEYS[4], process, ticket)
 end
 local fence = nextFence(KEYS[2], lastFence)
 local reserved = integer(math.min(tonumber(ttl), left))

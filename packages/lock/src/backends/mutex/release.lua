@@ -17,8 +17,9 @@
 local value = redis.pcall('GET', KEYS[1])
 if not isHeldBy(value, ARGV[1]) then return releaseOther(KEYS, ARGV, value) end
 -- ZPOPMIN needs no memory and comes first: a full server then accepts the SETs as well.
-local waiter = command('ZPOPMIN', KEYS[4])[1]
-local message = waiter and handOver(KEYS, ARGV[4], waiter, string.match(value, ' (%d+)'))
+local first = command('ZPOPMIN', KEYS[4])
+local message = first[1]
+  and handOver(KEYS, ARGV[4], first[1], first[2], string.match(value, ' (%d+)'))
 if not message then command('DEL', KEYS[1]) end
 command('SET', KEYS[3], '1', 'PX', TOMBSTONE_TTL)
 return message and {1, message} or 1

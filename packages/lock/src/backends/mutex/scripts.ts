@@ -88,7 +88,7 @@ export const releaseScript = /* @__PURE__ */ defineScript({
     clock,
     isHeldBy,
     // What a release without waiters does not need is created when it is called.
-    'local function handOver(KEYS, channelPrefix, waiter, lastFence)',
+    'local function handOver(KEYS, channelPrefix, waiter, ticket, lastFence)',
     numbers,
     waiters,
     announceHandOver,
