@@ -199,10 +199,13 @@ else
       own[#own + 1] = j
     end
   end
-  local keysPerCall, unpacked = #KEYS / calls, math.min(#shared, 100)
+  local keysPerCall = #KEYS / calls
+  local keysUnpacked, argsUnpacked = math.min(keysPerCall, 100), math.min(#shared, 100)
   for i = 0, calls - 1 do
-    local keys, args = {}, {unpack(shared, 1, unpacked)}
-    for j = 1, keysPerCall do keys[j] = KEYS[i * keysPerCall + j] end
+    local before = i * keysPerCall
+    local keys = {unpack(KEYS, before + 1, before + keysUnpacked)}
+    for j = 101, keysPerCall do keys[j] = KEYS[before + j] end
+    local args = {unpack(shared, 1, argsUnpacked)}
     for j = 101, #shared do args[j] = shared[j] end
     for j = 1, #own do args[own[j]] = ARGV[position + j] end
     position = position + #own
