@@ -125,6 +125,19 @@ onEach((bench) => {
       )
     })
 
+    it.each([1, 2, 99, 100, 101, 250])('get their own keys, %s each', async (count) => {
+      const client = bench().newClient()
+      const keysOf = defineScript({
+        name: 'keys',
+        lua: 'return KEYS',
+        parse: (reply) => reply as string[],
+      })
+      const each = ['a', 'b', 'c'].map((name) =>
+        Array.from({ length: count }, (_, i) => `{k}:${name}:${i}`),
+      )
+      expect(await Promise.all(each.map((keys) => client.run(keysOf, keys, [])))).toEqual(each)
+    })
+
     it('have the results of separate calls, in order for each key: any calls', async () => {
       const client = bench().newClient()
       let run = 0

@@ -60,8 +60,8 @@ describe.each(driverNames)('the costs of a lock on %s', { concurrent: true }, (d
   })
 
   it.each([
-    ['a lock', 15, 7],
-    ['a permit', 26, 14],
+    ['a lock', 14, 7],
+    ['a permit', 25, 14],
   ])('to pass %s from one to the next, at most %s commands', async (kind, most, other) => {
     await using server = await startRedis()
     const connected = Array.from({ length: 10 }, () => connect(driver, server.url, longTimeouts))

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Reply } from '../drivers/command.js'
 import { InvalidOptionError } from '../errors.js'
 import { lazy } from '../util/lazy.js'
+import dropForeignValuesLua from './drop-foreign-values.lua'
 import foreignValuesLua from './foreign-values.lua'
 
 /**
@@ -88,13 +89,10 @@ export function defineScript<R>({
   if (typeof parse !== 'function')
     throw new InvalidOptionError('parse', 'a function from a reply to a result', parse)
   const source = loopOverCalls({
-    functions:
-      typeof types !== 'string' && types.length === 0
-        ? functions
-        : `${foreignValueCheck(types)}\n${functions}`,
+    functions,
     body: lua,
     after,
-    dropsForeignValues: types.length > 0,
+    dropForeignValues: types.length === 0 ? '' : typesOf(types) + dropForeignValuesLua,
     typesFirst,
   })
   if (sources.size < MAX_SOURCES) sources.add(source)
@@ -135,50 +133,66 @@ const MAX_SOURCES = 1_000
  * message, …), and the deleted keys of another type (key, type, key, type, …): Redis takes longer
  * to reply with two empty tables than to run a small script. An error that says that another
  * server is responsible becomes the error of all calls, so that the Redis client can see it.
+ *
+ * A single call that succeeds is the usual case. What only the others need is created after it: to
+ * create the functions of a script takes a good part of its time.
  */
 function loopOverCalls({
   functions,
   body,
   after,
-  dropsForeignValues,
+  dropForeignValues,
   typesFirst,
 }: {
   functions: string
   body: string
   after: string
-  dropsForeignValues: boolean
+  /** The function that drops values of another type. Empty without `types`. */
+  dropForeignValues: string
   typesFirst: boolean
 }): string {
-  return `${functions}
+  const dropsForeignValues = dropForeignValues !== ''
+  return `${dropsForeignValues ? foreignValuesLua : ''}
+${typesFirst ? dropForeignValues : ''}
+${functions}
 local function call(KEYS, ARGV)
 ${body}
 end
-local replies, failures, redirectError = {}, {}, nil
-local function attempt(keys, args)
-  local succeeded, reply = pcall(call, keys, args)
-  local failed = not succeeded and tostring(reply)
-  if type(reply) == 'table' and reply.err then failed = reply.err end
-  return reply, failed
-end
-local function run(i, keys, args)
-  ${typesFirst ? 'drop_foreign_values(keys, args)' : ''}
-  local reply, failed = attempt(keys, args)
-${dropsForeignValues ? RETRY_WITHOUT_FOREIGN_VALUES : ''}  if failed then
-    for _, code in ipairs({'READONLY ', 'MASTERDOWN ', 'CLUSTERDOWN '}) do
-      local start = failed:find(code, 1, true)
-      if start then redirectError = failed:sub(start) end
-    end
-    failures[#failures + 1] = i
-    failures[#failures + 1] = failed
-    reply = false
+local calls, succeeded, reply = ARGV[#ARGV], nil, nil
+ARGV[#ARGV] = nil
+if calls == '1' then
+  ${typesFirst ? 'drop_foreign_values(KEYS, ARGV)' : ''}
+  succeeded, reply = pcall(call, KEYS, ARGV)
+  local isError = type(reply) == 'table' and reply.err
+  if succeeded and not isError${dropsForeignValues ? ' and #foreign == 0' : ''} then
+    ${after}
+    return {reply or false}
   end
-  if reply == nil then reply = false end
-  replies[i + 1] = reply
 end
-local calls = tonumber(table.remove(ARGV))
-if calls == 1 then
-  run(0, KEYS, ARGV)
+${typesFirst ? '' : dropForeignValues}
+local replies, failures, redirectError = {}, {}, nil
+local function failureOf(succeeded, reply)
+  if type(reply) == 'table' and reply.err then return reply.err end
+  return not succeeded and tostring(reply)
+end
+local function finish(i, keys, args, succeeded, reply)
+  local failed = failureOf(succeeded, reply)
+${dropsForeignValues ? RETRY_WITHOUT_FOREIGN_VALUES : ''}  if not failed then
+    replies[i + 1] = reply or false
+    return
+  end
+  for _, code in ipairs({'READONLY ', 'MASTERDOWN ', 'CLUSTERDOWN '}) do
+    local start = failed:find(code, 1, true)
+    if start then redirectError = failed:sub(start) end
+  end
+  failures[#failures + 1] = i
+  failures[#failures + 1] = failed
+  replies[i + 1] = false
+end
+if calls == '1' then
+  finish(0, KEYS, ARGV, succeeded, reply)
 else
+  calls = tonumber(calls)
   local kinds, shared, own, position = table.remove(ARGV), {}, {}, 0
   for j = 1, #kinds do
     if kinds:byte(j) == 61 then
@@ -189,33 +203,42 @@ else
       own[#own + 1] = j
     end
   end
-  local keysPerCall, unpacked = #KEYS / calls, math.min(#shared, 100)
+  local keysPerCall = #KEYS / calls
+  local keysUnpacked, argsUnpacked = math.min(keysPerCall, 100), math.min(#shared, 100)
   for i = 0, calls - 1 do
-    local keys, args = {}, {unpack(shared, 1, unpacked)}
-    for j = 1, keysPerCall do keys[j] = KEYS[i * keysPerCall + j] end
+    local before = i * keysPerCall
+    local keys = {unpack(KEYS, before + 1, before + keysUnpacked)}
+    for j = 101, keysPerCall do keys[j] = KEYS[before + j] end
+    local args = {unpack(shared, 1, argsUnpacked)}
     for j = 101, #shared do args[j] = shared[j] end
     for j = 1, #own do args[own[j]] = ARGV[position + j] end
     position = position + #own
-    run(i, keys, args)
+    ${typesFirst ? 'drop_foreign_values(keys, args)' : ''}
+    succeeded, reply = pcall(call, keys, args)
+    if succeeded and type(reply) ~= 'table' then
+      replies[i + 1] = reply or false
+    else
+      finish(i, keys, args, succeeded, reply)
+    end
   end
 end
 if redirectError then return redis.error_reply(redirectError) end
 ${after}
 if #failures > 0${dropsForeignValues ? ' or #foreign > 0' : ''} then
-  replies[calls + 1] = failures
-${dropsForeignValues ? '  replies[calls + 2] = foreign\n' : ''}end
+  replies[#replies + 1] = failures
+${dropsForeignValues ? '  replies[#replies + 1] = foreign\n' : ''}end
 return replies`
 }
 
 const RETRY_WITHOUT_FOREIGN_VALUES = `
-  local wrongType = failed and failed:find('WRONGTYPE', 1, true)
-  if wrongType and drop_foreign_values(keys, args) then
-    reply, failed = attempt(keys, args)
+  if failed and failed:find('WRONGTYPE', 1, true) and drop_foreign_values(keys, args) then
+    succeeded, reply = pcall(call, keys, args)
+    failed = failureOf(succeeded, reply)
   end
 `
 
-function foreignValueCheck(types: readonly KeyType[] | string): string {
+function typesOf(types: readonly KeyType[] | string): string {
   const body =
     typeof types === 'string' ? types : `return {${types.map((type) => `'${type}'`).join(', ')}}`
-  return `local function typesOf(KEYS, ARGV) ${body} end\n${foreignValuesLua}`
+  return `local function typesOf(KEYS, ARGV) ${body} end\n`
 }

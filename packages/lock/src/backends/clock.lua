@@ -1,16 +1,21 @@
 -- Put before every script. The code before this file defines the constants in capitals (clock.ts).
--- needs time.lua of core
+-- A script reads the server's clock at most once, and all its calls share the value.
 local command = redis.call
 
--- Formats a number as a decimal integer without an exponent.
-local function integer(number)
-  return string.format('%.0f', number)
-end
-
--- Returns the server's clock in µs as a decimal integer. A script formats it at most once, and all
--- its calls share the text.
+-- Returns the server's clock in µs as a decimal integer. TIME replies with text, and to format a
+-- number takes as long as a small command.
 local timeText
 local function microsecondsText()
-  timeText = timeText or integer(microseconds())
+  if not timeText then
+    local time = command('TIME')
+    timeText = time[1] .. string.sub('00000' .. time[2], -6)
+  end
   return timeText
+end
+
+-- Returns whether a decimal integer is below the server's clock in µs. Both are compared as text,
+-- so the answer may be no for one that has fewer digits.
+local function isPast(text)
+  local now = microsecondsText()
+  return #text == #now and text < now
 end

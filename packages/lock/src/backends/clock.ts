@@ -1,14 +1,12 @@
-import { timeLua } from '@cache/core/internal'
 import clockLua from './clock.lua'
 import { FENCE_TTL, QUEUE_TTL, TOMBSTONE_TTL, WAITER_TTL } from './timing.js'
 
 /**
- * The beginning of every script: the constants in ms, and the functions of the server's clock. A
- * constant that goes to Redis is a text, because Redis formats numbers slowly.
+ * The beginning of every script: the constants in ms, and the server's clock. A constant that goes
+ * to Redis is a text, because Redis formats numbers slowly.
  */
 export const clock = [
   `local WAITER_TTL, QUEUE_TTL = ${WAITER_TTL}, '${QUEUE_TTL}'`,
   `local TOMBSTONE_TTL, FENCE_TTL = '${TOMBSTONE_TTL}', '${FENCE_TTL}'`,
-  timeLua,
   clockLua,
 ].join('\n')

@@ -1,5 +1,5 @@
 -- Fences: numbers that rise with each holder of a name.
--- needs clock.lua
+-- needs clock.lua, numbers.lua, last-fence.lua
 
 -- Stores a fence for FENCE_TTL. The next fence derives from the server's clock, so a fence that is
 -- ahead of the clock is stored for that much longer.
@@ -10,22 +10,15 @@ local function storeFence(key, fence)
   command('SET', key, fence, 'PX', ttl)
 end
 
--- Parses the value of a fence key. Returns 0 if the key is missing, or if the value cannot come
--- from a clock (it is not a number, or lies beyond the year 2255).
-local function parseFence(text)
-  local fence = tonumber(text or nil)
-  return fence and fence >= 0 and fence < 9e15 and fence or 0
-end
-
 -- Stores and returns the next fence. It is higher than the last one. If Redis has forgotten the
 -- last one, it is still higher than all earlier fences as long as the clock was not set back.
 local function nextFence(key, last)
-  local lowest = parseFence(last) + 1
-  if lowest <= microseconds() then
-    command('SET', key, microsecondsText(), 'PX', FENCE_TTL)
-    return microsecondsText()
+  local fence = microsecondsText()
+  if not last or isPast(last) then
+    command('SET', key, fence, 'PX', FENCE_TTL)
+    return fence
   end
-  local fence = integer(lowest)
+  fence = integer(math.max(parseFence(last) + 1, microseconds()))
   storeFence(key, fence)
   return fence
 end

@@ -112,7 +112,9 @@ export class LockManager<B extends LockBackend> {
         closing: this.#closing,
       })
       this.#emit(name, 'acquired', startedAt)
-      return await this.#unlessClosing(this.#hold(granted, resolved))
+      const lock = this.#hold(granted, resolved)
+      if (this.#closing.reason) await this.#revoke(lock)
+      return lock
     } catch (error) {
       if (error instanceof LockTimeoutError) this.#emit(name, 'timeout', startedAt)
       throw error
@@ -132,7 +134,9 @@ export class LockManager<B extends LockBackend> {
       event: 'acquired',
       ms: 0,
     }))
-    return this.#unlessClosing(this.#hold({ request, granted }, resolved))
+    const lock = this.#hold({ request, granted }, resolved)
+    if (this.#closing.reason) await this.#revoke(lock)
+    return lock
   }
 
   async #acquireTogether(
@@ -157,11 +161,11 @@ export class LockManager<B extends LockBackend> {
     )
     if (granted?.every(({ deadline }) => deadline > performance.now())) {
       for (const { name } of requests) this.#emit(name, 'acquired', startedAt)
-      return Promise.all(
-        requests.map((request, i) =>
-          this.#unlessClosing(this.#hold({ request, granted: granted[i]! }, resolved)),
-        ),
+      const locks = requests.map((request, i) =>
+        this.#hold({ request, granted: granted[i]! }, resolved),
       )
+      if (this.#closing.reason) await Promise.all(locks.map((lock) => this.#revoke(lock)))
+      return locks
     }
     if (granted) await abandonAll()
     return undefined
@@ -183,12 +187,10 @@ export class LockManager<B extends LockBackend> {
     return call
   }
 
-  /** Returns the lock to its caller. If `close` was called in the meantime, it is released. */
-  async #unlessClosing(lock: HeldLock): Promise<Lock> {
-    const { reason } = this.#closing
-    if (!reason) return lock
+  /** Releases a lock that was granted after `close` was called, and throws the reason. */
+  async #revoke(lock: HeldLock): Promise<never> {
     await lock.revoke()
-    throw reason
+    throw this.#closing.reason!
   }
 
   #newRequest(target: LockTarget, options: ResolvedLockOptions): LockRequest {

@@ -111,17 +111,18 @@ export class RetryTimer {
 
   /** Call it before each attempt. A `wake` that comes during the attempt then counts. */
   reset(): void {
+    this.clear()
     this.#woken = false
     this.#fence = undefined
   }
 
-  async wait(ms: number): Promise<void> {
-    if (this.#woken) return
-    await new Promise<void>((resolve) => {
-      this.#resume = resolve
-      this.#timer = setTimeout(resolve, ms)
-    })
-    this.clear()
+  wait(ms: number): Promise<void> {
+    return this.#woken
+      ? Promise.resolve()
+      : new Promise((resolve) => {
+          this.#resume = resolve
+          this.#timer = setTimeout(resolve, ms)
+        })
   }
 
   clear(): void {

@@ -1,7 +1,8 @@
 -- Acquires several locks, or none of them. It acquires them only if all are free and nobody waits
 -- for any of them. If the token holds them already, it returns their fences again. A token that was
 -- released or refused before acquires nothing.
--- needs clock.lua, waiters.lua, fence.lua, mark-refused.lua, lock-value.lua, create-lock.lua
+-- needs clock.lua, numbers.lua, waiters.lua, first-waiter.lua, last-fence.lua, fence.lua,
+-- mark-refused.lua, is-held-by.lua, lock-value.lua, create-lock.lua
 -- KEYS four for each lock, as in acquire.lua
 -- ARGV[1] token  ARGV[2] sequence number of the request  ARGV[3] ttl in ms
 -- ARGV[4] JSON description of the holder

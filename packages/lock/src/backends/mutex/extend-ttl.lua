@@ -2,7 +2,7 @@
 -- nil for a value that is not a lock.
 -- A request that is repeated, or arrives after a later one, changes nothing. If the lock has more
 -- than its longest ttl left, the server's clock was set back, and the ttl starts anew.
--- needs clock.lua, lock-value.lua
+-- needs clock.lua, numbers.lua
 local function extendTtl(key, value, sequence, ttl)
   local pattern = '^(%S+ %d+ %d+) (%d+) (%d+) (.*)$'
   local head, last, longest, holder = string.match(value, pattern)

@@ -1,5 +1,5 @@
 -- Extends the ttl of the lock to at least the given one, if the token holds it. Never shortens it.
--- needs clock.lua, lock-value.lua, extend-ttl.lua
+-- needs clock.lua, is-held-by.lua, extend-ttl.lua
 -- KEYS[1] the lock
 -- ARGV[1] token  ARGV[2] sequence number of the request  ARGV[3] ttl in ms
 -- returns the remaining ttl in ms, or 0 if the token does not hold the lock

@@ -1,5 +1,5 @@
 -- Reads the holder of the lock.
--- needs clock.lua, waiters.lua
+-- needs clock.lua, numbers.lua, waiters.lua
 -- KEYS[1] the lock  KEYS[2] its queue
 -- returns {value of the lock, remaining ttl in ms, number of waiters}, or nil if nobody holds it
 -- cost: O(log n) in the number of waiters

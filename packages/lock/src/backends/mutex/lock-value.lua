@@ -5,12 +5,6 @@
 -- holder.
 -- needs clock.lua
 
--- Returns whether the value of a lock key says that the token holds the lock. Only the lock of a
--- token begins with it, so the rest is not checked.
-local function isHeldBy(value, token)
-  return type(value) == 'string' and string.sub(value, 1, #token + 1) == token .. ' '
-end
-
 -- Returns the value of a lock that is acquired now.
 local function lockValue(token, fence, sequence, ttl, holder)
   local since = string.sub(microsecondsText(), 1, -4)

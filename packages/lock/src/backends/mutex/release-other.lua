@@ -12,8 +12,8 @@ if value and not released then
   local first = command('ZRANGE', KEYS[4], '0', '0')[1]
   if first and string.sub(first, 1, 1) == '@' then command('DEL', KEYS[4]) end
 else
-  local waiter = command('ZPOPMIN', KEYS[4])[1]
-  message = waiter and handOver(KEYS, ARGV[4], waiter, stored[1])
+  local waiter, ticket = unpack(command('ZPOPMIN', KEYS[4]))
+  message = waiter and handOver(KEYS, ARGV[4], waiter, ticket, stored[1])
   if not message then command('DEL', KEYS[1]) end
 end
 command('SET', KEYS[3], released and '1' or '0', 'PX', TOMBSTONE_TTL)

@@ -4,7 +4,7 @@
 --
 -- It writes a tombstone for the token. A repeated release returns the result that the tombstone
 -- stores, and requests of the token that arrive late acquire nothing.
--- needs clock.lua, lock-value.lua, release-other.lua, hand-over.lua
+-- needs clock.lua, is-held-by.lua, release-other.lua, hand-over.lua
 -- KEYS[1] the lock  KEYS[2] its fence  KEYS[3] the token's tombstone  KEYS[4] the queue
 -- ARGV[1] token  ARGV[2] its ttl in ms  ARGV[3] JSON description of its holder
 -- ARGV[4] prefix of the waiters' channels
@@ -17,8 +17,9 @@
 local value = redis.pcall('GET', KEYS[1])
 if not isHeldBy(value, ARGV[1]) then return releaseOther(KEYS, ARGV, value) end
 -- ZPOPMIN needs no memory and comes first: a full server then accepts the SETs as well.
-local waiter = command('ZPOPMIN', KEYS[4])[1]
-local message = waiter and handOver(KEYS, ARGV[4], waiter, string.match(value, ' (%d+)'))
+local first = command('ZPOPMIN', KEYS[4])
+local message = first[1]
+  and handOver(KEYS, ARGV[4], first[1], first[2], string.match(value, ' (%d+)'))
 if not message then command('DEL', KEYS[1]) end
 command('SET', KEYS[3], '1', 'PX', TOMBSTONE_TTL)
 return message and {1, message} or 1

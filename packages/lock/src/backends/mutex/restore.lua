@@ -1,6 +1,6 @@
 -- Restores a lock on one of several independent servers that has forgotten it. It changes nothing
 -- if another token holds the lock there, or if the token was released.
--- needs clock.lua, fence.lua, lock-value.lua, create-lock.lua
+-- needs clock.lua, numbers.lua, last-fence.lua, fence.lua, is-held-by.lua, lock-value.lua, create-lock.lua
 -- KEYS[1] the lock  KEYS[2] its fence  KEYS[3] the token's tombstone
 -- ARGV[1] token  ARGV[2] sequence number of the request  ARGV[3] ttl in ms
 -- ARGV[4] JSON description of the holder  ARGV[5] its fence

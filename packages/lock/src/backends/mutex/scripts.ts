@@ -1,19 +1,25 @@
 import { defineScript, type Reply } from '@cache/core'
 import { clock } from '../clock.js'
 import enqueue from '../enqueue.lua'
+import announceHandOver from '../announce-hand-over.lua'
 import fence from '../fence.lua'
+import firstWaiter from '../first-waiter.lua'
+import lastFence from '../last-fence.lua'
 import markRefused from '../mark-refused.lua'
+import numbers from '../numbers.lua'
 import { isOne, parseAcquireReply, parseReleaseReply } from '../replies.js'
 import waiters from '../waiters.lua'
 import acquireAllTypes from './acquire-all-types.lua'
 import acquireAllLua from './acquire-all.lua'
 import acquireBusy from './acquire-busy.lua'
+import acquireUnheld from './acquire-unheld.lua'
 import acquireLua from './acquire.lua'
 import createLock from './create-lock.lua'
 import extendTtl from './extend-ttl.lua'
 import extendLua from './extend.lua'
 import handOver from './hand-over.lua'
 import inspectLua from './inspect.lua'
+import isHeldBy from './is-held-by.lua'
 import lockValue from './lock-value.lua'
 import releaseOther from './release-other.lua'
 import releaseLua from './release.lua'
@@ -25,16 +31,23 @@ export const acquireScript = /* @__PURE__ */ defineScript({
   name: 'lock acquire',
   functions: [
     clock,
-    fence,
     lockValue,
     createLock,
     // What only a busy lock needs is created within the function, when it is called.
     'local function acquireBusy(KEYS, ARGV, stored)',
+    numbers,
+    isHeldBy,
     waiters,
     enqueue,
+    lastFence,
     markRefused,
-    extendTtl,
     remainingTtl,
+    'local function acquireUnheld(KEYS, ARGV, stored, waiter)',
+    firstWaiter,
+    fence,
+    extendTtl,
+    acquireUnheld,
+    'end',
     acquireBusy,
     'end',
   ].join('\n'),
@@ -45,7 +58,18 @@ export const acquireScript = /* @__PURE__ */ defineScript({
 
 export const acquireAllScript = /* @__PURE__ */ defineScript({
   name: 'lock acquireAll',
-  functions: clock + waiters + fence + markRefused + lockValue + createLock,
+  functions: [
+    clock,
+    numbers,
+    waiters,
+    firstWaiter,
+    lastFence,
+    fence,
+    markRefused,
+    isHeldBy,
+    lockValue,
+    createLock,
+  ].join('\n'),
   lua: acquireAllLua,
   types: acquireAllTypes,
   parse: (reply: Reply) => (reply === null ? undefined : (reply as readonly string[]).map(Number)),
@@ -53,7 +77,7 @@ export const acquireAllScript = /* @__PURE__ */ defineScript({
 
 export const extendScript = /* @__PURE__ */ defineScript({
   name: 'lock extend',
-  functions: clock + lockValue + extendTtl,
+  functions: clock + numbers + isHeldBy + extendTtl,
   lua: extendLua,
   parse: Number,
 })
@@ -62,11 +86,15 @@ export const releaseScript = /* @__PURE__ */ defineScript({
   name: 'lock release',
   functions: [
     clock,
-    lockValue,
+    isHeldBy,
     // What a release without waiters does not need is created when it is called.
-    'local function handOver(KEYS, channelPrefix, waiter, lastFence)',
+    'local function handOver(KEYS, channelPrefix, waiter, ticket, lastFence)',
+    numbers,
     waiters,
+    announceHandOver,
+    lastFence,
     fence,
+    lockValue,
     handOver,
     'end',
     'local function releaseOther(KEYS, ARGV, value)',
@@ -80,7 +108,7 @@ export const releaseScript = /* @__PURE__ */ defineScript({
 
 export const storeAgreedFenceScript = /* @__PURE__ */ defineScript({
   name: 'lock settle fence',
-  functions: clock + fence + lockValue,
+  functions: clock + numbers + lastFence + fence + isHeldBy,
   lua: storeAgreedFenceLua,
   types: ['any', 'string'],
   parse: isOne,
@@ -88,14 +116,14 @@ export const storeAgreedFenceScript = /* @__PURE__ */ defineScript({
 
 export const restoreScript = /* @__PURE__ */ defineScript({
   name: 'lock restore',
-  functions: clock + fence + lockValue + createLock,
+  functions: clock + numbers + lastFence + fence + isHeldBy + lockValue + createLock,
   lua: restoreLua,
   parse: Number,
 })
 
 export const inspectScript = /* @__PURE__ */ defineScript({
   name: 'lock inspect',
-  functions: clock + waiters,
+  functions: clock + numbers + waiters,
   lua: inspectLua,
   types: ['any', 'zset'],
   readOnly: true,

@@ -1,6 +1,6 @@
 -- Stores the highest fence that a majority of independent servers assigned, if the token holds the
 -- lock here. The next holder then gets a higher one.
--- needs clock.lua, fence.lua, lock-value.lua
+-- needs clock.lua, numbers.lua, last-fence.lua, fence.lua, is-held-by.lua
 -- KEYS[1] the lock  KEYS[2] its fence
 -- ARGV[1] token  ARGV[2] fence
 -- returns 1 if the token holds the lock, else 0

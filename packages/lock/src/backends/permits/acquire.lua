@@ -1,6 +1,7 @@
 -- Acquires a permit, or enters the queue. If the token holds a permit already, it returns its fence
 -- again. A token that was released or refused before acquires nothing.
--- needs clock.lua, waiters.lua, enqueue.lua, fence.lua, mark-refused.lua, holders.lua, hand-over.lua
+-- needs clock.lua, numbers.lua, waiters.lua, first-waiter.lua, enqueue.lua, last-fence.lua,
+-- fence.lua, mark-refused.lua, holders.lua, hand-over.lua
 -- KEYS[1] the holders  KEYS[2] the fence  KEYS[3] the token's tombstone  KEYS[4] the queue
 -- KEYS[5] the details of the holders
 -- ARGV[1] token  ARGV[2] sequence number of the request  ARGV[3] ttl in ms  ARGV[4] permits
@@ -47,6 +48,6 @@ if ARGV[5] == '' then
   markRefused(KEYS[3])
   return {wait or untilFree(KEYS[1]), '0', '0'}
 end
-local ticket, others = enqueue(KEYS[4], token, waiter, tonumber(ARGV[5]))
+local ticket, others = enqueue(KEYS[4], waiter, ARGV[5])
 wait = wait or others and WAITER_TTL or untilFree(KEYS[1])
-return {wait, integer(ticket), integer(math.max(parseFence(stored[1]), microseconds()))}
+return {wait, ticket, highestFence(stored[1])}

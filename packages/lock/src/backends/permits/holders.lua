@@ -3,19 +3,19 @@
 -- is the number of the holder's last request that changed the permit; it is 0 if the permit was
 -- handed over to a waiter, until the holder extends it. `ttl` is the longest ttl in ms that the
 -- permit can have left. A token that begins with `x` is exclusive: it shares with nobody.
--- needs clock.lua
+-- needs clock.lua, numbers.lua
 
 -- Returns whether a token may join the current holders. `count` is their number.
 local function canJoin(holders, count, token, permits)
   if count == 0 then return true end
   return count < permits
     and string.sub(token, 1, 1) ~= 'x'
-    and string.sub(command('ZRANGE', holders, 0, 0)[1], 1, 1) ~= 'x'
+    and string.sub(command('ZRANGE', holders, '0', '0')[1], 1, 1) ~= 'x'
 end
 
 -- Returns the ms until the first permit expires.
 local function untilFree(holders)
-  local expiresAt = command('ZRANGE', holders, 0, 0, 'WITHSCORES')[2]
+  local expiresAt = command('ZRANGE', holders, '0', '0', 'WITHSCORES')[2]
   return math.max(1, tonumber(expiresAt or 0) - milliseconds())
 end
 

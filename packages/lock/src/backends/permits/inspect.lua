@@ -1,5 +1,5 @@
 -- Counts the holders and the waiters.
--- needs clock.lua, waiters.lua
+-- needs clock.lua, numbers.lua, waiters.lua
 -- KEYS[1] the holders  KEYS[2] the queue
 -- returns {holders, waiters}
 -- cost: O(log n) in the number of holders and waiters

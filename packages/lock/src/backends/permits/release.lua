@@ -1,7 +1,7 @@
 -- Releases a permit, or leaves the queue, and hands over what is free. It writes a tombstone for the
 -- token. A repeated release returns the result that the tombstone stores, and requests of the token
 -- that arrive late acquire nothing.
--- needs clock.lua, waiters.lua, fence.lua, holders.lua, hand-over.lua
+-- needs clock.lua, numbers.lua, waiters.lua, fence.lua, holders.lua, hand-over.lua
 -- KEYS as in acquire.lua
 -- ARGV[1] token  ARGV[2] its ttl in ms  ARGV[3] permits  ARGV[4] prefix of the waiters' channels
 -- returns {1 if the permit was released, else 0, messages to those who got a permit}, or a number

@@ -1,8 +1,12 @@
 import { defineScript, type Reply } from '@cache/core'
 import { clock } from '../clock.js'
 import enqueue from '../enqueue.lua'
+import announceHandOver from '../announce-hand-over.lua'
 import fence from '../fence.lua'
+import firstWaiter from '../first-waiter.lua'
+import lastFence from '../last-fence.lua'
 import markRefused from '../mark-refused.lua'
+import numbers from '../numbers.lua'
 import { parseAcquireReply, parseReleaseReply } from '../replies.js'
 import waiters from '../waiters.lua'
 import acquireLua from './acquire.lua'
@@ -12,7 +16,17 @@ import holders from './holders.lua'
 import inspectLua from './inspect.lua'
 import releaseLua from './release.lua'
 
-const functions = clock + waiters + fence + holders + handOver
+const functions = [
+  clock,
+  numbers,
+  waiters,
+  firstWaiter,
+  announceHandOver,
+  lastFence,
+  fence,
+  holders,
+  handOver,
+].join('\n')
 
 export const acquirePermitScript = /* @__PURE__ */ defineScript({
   name: 'permit acquire',
@@ -24,7 +38,7 @@ export const acquirePermitScript = /* @__PURE__ */ defineScript({
 
 export const extendPermitScript = /* @__PURE__ */ defineScript({
   name: 'permit extend',
-  functions: clock + holders,
+  functions: clock + numbers + holders,
   lua: extendLua,
   types: ['any', 'hash'],
   parse: Number,
@@ -40,7 +54,7 @@ export const releasePermitScript = /* @__PURE__ */ defineScript({
 
 export const inspectPermitsScript = /* @__PURE__ */ defineScript({
   name: 'permit inspect',
-  functions: clock + waiters,
+  functions: clock + numbers + waiters,
   lua: inspectLua,
   types: ['any', 'zset'],
   readOnly: true,
