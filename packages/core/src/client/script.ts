@@ -46,6 +46,12 @@ export interface ScriptDefinition<R> {
    * Default false.
    */
   readonly typesFirst?: boolean
+  /**
+   * Whether all calls get the same two tables `KEYS` and `ARGV`, which hold the keys and arguments
+   * of each call in turn. That is faster. The body must not change, keep or return these tables.
+   * Default false.
+   */
+  readonly sharedTables?: boolean
   /** Whether bulk strings are returned as Buffers. Default false. */
   readonly binary?: boolean
   /**
@@ -78,6 +84,7 @@ export function defineScript<R>({
   after = '',
   types = [],
   typesFirst = false,
+  sharedTables = false,
   binary = false,
   readOnly = false,
   parse,
@@ -95,6 +102,7 @@ export function defineScript<R>({
     after,
     dropsForeignValues: types.length > 0,
     typesFirst,
+    sharedTables,
   })
   if (sources.size < MAX_SOURCES) sources.add(source)
   return {
@@ -138,12 +146,14 @@ function loopOverCalls({
   after,
   dropsForeignValues,
   typesFirst,
+  sharedTables,
 }: {
   functions: string
   body: string
   after: string
   dropsForeignValues: boolean
   typesFirst: boolean
+  sharedTables: boolean
 }): string {
   return `${functions}
 local function call(KEYS, ARGV)
@@ -185,11 +195,9 @@ else
       own[#own + 1] = j
     end
   end
-  local keysPerCall, unpacked = #KEYS / calls, math.min(#shared, 100)
-  for i = 0, calls - 1 do
-    local keys, args = {}, {unpack(shared, 1, unpacked)}
+  local keysPerCall = #KEYS / calls
+${sharedTables ? TABLES_FOR_ALL : TABLES_FOR_EACH}
     for j = 1, keysPerCall do keys[j] = KEYS[i * keysPerCall + j] end
-    for j = 101, #shared do args[j] = shared[j] end
     for j = 1, #own do args[own[j]] = ARGV[position + j] end
     position = position + #own
     run(i, keys, args)
@@ -202,6 +210,14 @@ if #failures > 0${dropsForeignValues ? ' or #foreign > 0' : ''} then
 ${dropsForeignValues ? '  replies[calls + 2] = foreign\n' : ''}end
 return replies`
 }
+
+const TABLES_FOR_ALL = `  local keys, args = {}, shared
+  for i = 0, calls - 1 do`
+
+const TABLES_FOR_EACH = `  local unpacked = math.min(#shared, 100)
+  for i = 0, calls - 1 do
+    local keys, args = {}, {unpack(shared, 1, unpacked)}
+    for j = 101, #shared do args[j] = shared[j] end`
 
 const RETRY_WITHOUT_FOREIGN_VALUES = `
   local wrongType = failed and failed:find('WRONGTYPE', 1, true)
