@@ -11,11 +11,11 @@ local function latestAttempts(text, from)
   return #text - from >= 320 and find(text, ',', -240, true) or from
 end
 
--- Finds an attempt that has run before: `state.name` is its text up to the '='. A '/' stands between
--- the attempts of two windows. `start` is the start of the current window; `older` has the starts of
--- the windows before it, each written as '|start…', the latest first.
--- Sets what the attempt was granted (granted), how long it was told to wait (wait), and the start of the
--- window that it was charged to (mark), if the attempt has run.
+-- Finds an attempt that has run before: `state.name` is its text up to the '='. A '/' stands
+-- between the attempts of two windows. `start` is the start of the current window; `older` has the
+-- starts of the windows before it, each written as '|start…', the latest first.
+-- If the attempt has run, it sets what the attempt was granted (granted), how long it was told to
+-- wait (wait), and the start of the window that it was charged to (mark).
 local function findAttempt(state, text, from, start, older)
   local name = state.name
   from = find(text, name, from, true)

@@ -33,9 +33,9 @@ local function areValidNumbers(...)
   return true
 end
 
--- Returns the ttl in ms of a key that is needed until a time. It is whole seconds, so that many keys
--- have the same, and one to two seconds longer than that: the state decides what counts, not its
--- expiry.
+-- Returns the ttl in ms of a key that is needed until a time. It is whole seconds, so that many
+-- keys have the same, and one to two seconds longer than that: the state decides what counts, not
+-- its expiry.
 local function ttlUntil(at)
   return div(at - now, 1000000) * 1000 + 2000
 end

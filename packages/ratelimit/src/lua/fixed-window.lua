@@ -17,8 +17,9 @@ local FIXED_NUMBERS = '>BI7I7I7I7'
 -- Where the older windows begin.
 local FIXED_OLDER = 30
 
--- Returns the state's own time of now, its fields without writtenAt, and its value. Of the attempts,
--- it returns the index at which they begin in the value. Returns nothing if there is no state.
+-- Returns the state's own time of now, its fields without writtenAt, and its value. In place of the
+-- attempts, it returns the index at which they begin in the value. Returns nothing if there is no
+-- state.
 local function readFixed(key)
   local value = command('GET', key)
   local older, from = match(value or '', '^([| %d]*);()', FIXED_OLDER)

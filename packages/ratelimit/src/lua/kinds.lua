@@ -14,9 +14,9 @@ local textOf = setmetatable({}, { __index = function(cache, number)
   return text
 end })
 
--- Returns the ttl that a key needs in order to exist until a time; nothing if its ttl is long enough.
--- Redis takes five times as long to set a ttl as to read it. So a new ttl is half as long again as
--- it has to be, and few calls set one.
+-- Returns the ttl that a key needs in order to exist until a time; nothing if its ttl is long
+-- enough. Redis takes five times as long to set a ttl as to read it. So a new ttl is half as long
+-- again as it has to be, and few calls set one.
 local function newTtl(key, at)
   local ttl = ttlUntil(at)
   if command('PTTL', key) < ttl then

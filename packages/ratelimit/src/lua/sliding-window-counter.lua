@@ -19,8 +19,9 @@ local function freeCost(limit, used, before, windowMs, passedMs)
   return room > 0 and div(room, windowMs) or 0
 end
 
--- Returns the state's own time of now, its fields without writtenAt, and its value. Of the attempts,
--- it returns the index at which they begin in the value. Returns nothing if there is no state.
+-- Returns the state's own time of now, its fields without writtenAt, and its value. In place of the
+-- attempts, it returns the index at which they begin in the value. Returns nothing if there is no
+-- state.
 local function readCounter(key)
   local value = command('GET', key)
   local older, from = match(value or '', '^([| %d]*);()', COUNTER_OLDER)

@@ -4,8 +4,8 @@
 --   'used'     minus the sum of the costs
 --   'newest'   minus the time of the latest request
 --   'written'  minus the time of the latest write; only if some requests are to be spent later
--- Redis takes half a µs to write a score as a text, so few are read: if no more than two members are
--- before the window, they are 'used' and 'newest', and say all that most decisions need.
+-- Redis takes half a µs to write a score as a text, so few are read: if no more than two members
+-- are before the window, they are 'used' and 'newest', and say all that most decisions need.
 -- A refunded request keeps its member for ten seconds, so that its attempt is recognised if it
 -- arrives again. Its score is then the time of the refund as a fraction of 1.
 -- a: the window

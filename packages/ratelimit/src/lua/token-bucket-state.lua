@@ -88,8 +88,8 @@ local function withRates(attempts, bucket)
   end))
 end
 
--- Reads a bucket into a table: its fields, its `value` (false if there is no bucket) and the state's
--- own `now`.
+-- Reads a bucket into a table: its fields, its `value` (false if there is no bucket) and the
+-- state's own `now`.
 local function readBucket(bucket, key)
   bucket.value = false
   bucket.skew = 0
