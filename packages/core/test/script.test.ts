@@ -138,6 +138,26 @@ onEach((bench) => {
       expect(await Promise.all(each.map((keys) => client.run(keysOf, keys, [])))).toEqual(each)
     })
 
+    it('can share the tables of their keys and arguments', async () => {
+      const client = bench().newClient()
+      const shared = defineScript({
+        name: 'shared',
+        sharedTables: true,
+        lua: 'return {KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3], #ARGV}',
+        parse: (reply) => reply as Reply[],
+      })
+      for (const count of [1, 2, 20]) {
+        const calls = Array.from({ length: count }, (_, i) => ({
+          keys: [`{k}${i}`, `{k}:${i % 2}`],
+          args: ['same', `${i}`, `${i % 2}`],
+        }))
+        const replies = await Promise.all(
+          calls.map(({ keys, args }) => client.run(shared, keys, args)),
+        )
+        expect(replies).toEqual(calls.map(({ keys, args }) => [...keys, ...args, 3]))
+      }
+    })
+
     it('have the results of separate calls, in order for each key: any calls', async () => {
       const client = bench().newClient()
       let run = 0

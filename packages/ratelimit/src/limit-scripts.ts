@@ -45,6 +45,16 @@ export interface LimitVerdict {
   readonly mark: number
 }
 
+export interface RequestedCost {
+  readonly minCost: number
+  /** As much as is available is granted, between `minCost` and `maxCost`. */
+  readonly maxCost: number
+  /** The microseconds within which the granted tokens are spent. Default 0: at once. */
+  readonly spendWithin?: number
+  /** The microseconds that the request can wait for its turn. Default 0. */
+  readonly maxWait?: number
+}
+
 /** The scripts of limits of certain kinds. */
 export interface LimitScripts {
   readonly decide: Script<Verdict>
@@ -62,6 +72,24 @@ export function limitScripts(limits: readonly Limit[]): LimitScripts {
   let scripts = scriptsByKinds.get(id)
   if (!scripts) scriptsByKinds.set(id, (scripts = createScripts(kinds)))
   return scripts
+}
+
+/**
+ * Returns the arguments of the decide and peek scripts. What many calls have in common is one
+ * argument, which the script parses once for all of them: few arguments take the server less time
+ * than many. `limitArgs` has what `limitArg` returns for each limit.
+ */
+export function decideArgs(
+  token: string,
+  { minCost, maxCost, spendWithin = 0, maxWait = 0 }: RequestedCost,
+  limitArgs: readonly string[],
+): readonly string[] {
+  return [token, `${minCost} ${maxCost} ${spendWithin} ${maxWait}`, ...limitArgs]
+}
+
+/** Returns the argument that describes a limit. */
+export function limitArg({ script }: Limit): string {
+  return script.join(' ')
 }
 
 const scriptsByKinds = new Map<string, LimitScripts>()
@@ -88,7 +116,13 @@ function createScripts(kinds: readonly StateKind[]): LimitScripts {
   const shared = [commonLua, kindsLua, ...kinds.flatMap((kind) => filesToDecide[kind])]
   const functions = (peeking: boolean, files: readonly string[]): string =>
     [`local peeking = ${peeking}`, ...new Set([...shared, ...files])].join('\n')
-  const decision = { lua: decideLua, types: stateTypes(6, 4), binary: true, parse: parseVerdict }
+  const decision = {
+    lua: decideLua,
+    types: stateTypes('i + 2'),
+    sharedTables: true,
+    binary: true,
+    parse: parseVerdict,
+  }
   return {
     decide: defineScript({
       name: 'ratelimit decide',
@@ -108,7 +142,7 @@ function createScripts(kinds: readonly StateKind[]): LimitScripts {
         kinds.flatMap((kind) => filesToRefund[kind]),
       ),
       lua: refundLua,
-      types: stateTypes(5, 5),
+      types: stateTypes('5 * i'),
       typesFirst: true,
       parse: isOne,
     }),
@@ -116,13 +150,13 @@ function createScripts(kinds: readonly StateKind[]): LimitScripts {
 }
 
 /**
- * Returns Lua that returns the type of each state. The kind of the first state is the argument
- * `first`; the kind of each following one is `step` arguments further on.
+ * Returns Lua that returns the type of each state. `index` is the index of the argument that begins
+ * with the kind of state i.
  */
-function stateTypes(first: number, step: number): string {
+function stateTypes(index: string): string {
   return `local types = {}
 for i = 1, #KEYS do
-  local kind = ARGV[${first} + ${step} * (i - 1)]
+  local kind = (ARGV[${index}] or ''):match('^%a+')
   types[i] = (kind == 'log' or kind == 'slots') and 'zset' or 'string'
 end
 return types`

@@ -1,21 +1,20 @@
 import type { CacheClient } from '@cache/core'
 import { beside, createToken } from '@cache/core/internal'
 import type { Receipt } from './decision.js'
-import { limitScripts, type LimitScripts, type Verdict } from './limit-scripts.js'
+import {
+  decideArgs,
+  limitScripts,
+  type LimitScripts,
+  type RequestedCost,
+  type Verdict,
+} from './limit-scripts.js'
 import { releaseSlots, type SlotSet } from './held-slots.js'
 import type { RequestLimits } from './request-limits.js'
 import { blockScript } from './scripts.js'
 
 /** What a request asks for. */
-export interface DecideRequest {
+export interface DecideRequest extends RequestedCost {
   readonly limits: RequestLimits
-  readonly minCost: number
-  /** As much as is available is granted, between `minCost` and `maxCost`. */
-  readonly maxCost: number
-  /** The microseconds within which the granted tokens are spent. Default 0: at once. */
-  readonly spendWithin?: number
-  /** The microseconds that the request can wait for its turn. Default 0. */
-  readonly maxWait?: number
 }
 
 /** One attempt to get a decision. It can be sent twice: the second time it is charged nothing. */
@@ -56,10 +55,9 @@ export class LimitStates {
   }
 
   createAttempt(key: string, request: DecideRequest): Attempt {
-    const { limits, minCost, maxCost, spendWithin = 0, maxWait = 0 } = request
+    const { limits } = request
     const token = createToken()
-    const args = [token, `${minCost}`, `${maxCost}`, `${spendWithin}`, `${maxWait}`, ...limits.args]
-    return { key, token, limits, args }
+    return { key, token, limits, args: decideArgs(token, request, limits.args) }
   }
 
   decide({ key, args }: Attempt, options?: { readonly timeout: number }): Promise<Verdict> {
@@ -67,7 +65,7 @@ export class LimitStates {
   }
 
   peek(key: string, cost: number, limits: RequestLimits, timeout: number): Promise<Verdict> {
-    const args = ['', String(cost), String(cost), '0', '0', ...limits.args]
+    const args = decideArgs('', { minCost: cost, maxCost: cost }, limits.args)
     return this.#client.run(this.#scripts.peek, this.#keys(key), args, { timeout })
   }
 

@@ -1,10 +1,11 @@
 import { InvalidOptionError } from '@cache/core'
+import { limitArg } from './limit-scripts.js'
 import type { Limit } from './policies/limit.js'
 
 /** The limits that one request must pass, and what the scripts get to know of them. */
 export interface RequestLimits {
   readonly limits: readonly Limit[]
-  /** The arguments of the scripts that describe the limits. */
+  /** The arguments of the decide script that describe the limits, one for each. */
   readonly args: readonly string[]
   /** Differs if the limits differ in any number. */
   readonly fingerprint: string
@@ -75,7 +76,7 @@ function describeLimits(
   limits: readonly Limit[],
   rates: readonly number[] | undefined,
 ): RequestLimits {
-  const args = limits.flatMap(({ script }) => script)
+  const args = limits.map(limitArg)
   const fingerprint = args.join(' ')
   return { limits, args, fingerprint, maxCost: Math.min(...limits.map(maxCostOf)), rates }
 }

@@ -12,7 +12,7 @@ import {
   tokenBucket,
   type Limit,
 } from '../src/index.js'
-import { limitScripts } from '../src/limit-scripts.js'
+import { decideArgs, limitArg, limitScripts } from '../src/limit-scripts.js'
 import { ManualClock, withClock } from './manual-clock.js'
 
 const RUNS = process.env.CHAOS ? 3_000 : 300
@@ -119,7 +119,7 @@ it.each(Object.keys(bounds))(
                   const verdict = await clientWithClock.run(
                     limitScripts([limit]).decide,
                     [key],
-                    [`t.${i}`, '1', String(maxCost), String(spendWithin), '0', ...limit.script],
+                    decideArgs(`t.${i}`, { minCost: 1, maxCost, spendWithin }, [limitArg(limit)]),
                   )
                   if (spendWithin === 0) return [{ at, cost: verdict.granted }]
                   // One of the prefetched tokens is spent at once, and the rest at any time before

@@ -4,7 +4,7 @@ import { startRedis, type RedisServer } from '@cache/testkit'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { fixedWindow, gcra, slidingCounter, slidingWindow, tokenBucket } from '../src/index.js'
-import { limitScripts, type Verdict } from '../src/limit-scripts.js'
+import { decideArgs, limitArg, limitScripts, type Verdict } from '../src/limit-scripts.js'
 
 let server: RedisServer
 let redis: Redis
@@ -32,8 +32,8 @@ it.each([
     const { decide } = limitScripts([limit])
     const key = `{${limit.policy}}:late`
     const send = (attempt: number): Promise<Verdict> => {
-      const token = `process.${attempt}`
-      return client.run(decide, [key], [token, '1', '1', '0', '0', ...limit.script])
+      const request = { minCost: 1, maxCost: 1 }
+      return client.run(decide, [key], decideArgs(`process.${attempt}`, request, [limitArg(limit)]))
     }
     for (let attempt = 1; attempt <= 50; attempt++) {
       expect((await send(attempt)).limits[0]!.available).toBe(1_000 - attempt)

@@ -29,7 +29,7 @@ export function withClock(clock: ManualClock, client: CacheClient): CacheClient 
 const START = 1_760_000_000_000_000
 const READ_TIME = 'local now = microseconds()\n'
 const BEGIN_CALL = 'local function call(KEYS, ARGV)\n'
-const TTL = 'local function ttlUntil(at)\n  return div(at - now, 1000) + 1000\n'
+const TTL = 'local function ttlUntil(at)\n  return div(at - now, 1000000) * 1000 + 2000\n'
 const scripts = new Map<string, Script<never>>()
 
 /** Replaces the clock of a script: each call gets the time as an additional last argument. */
@@ -44,7 +44,7 @@ function scriptWithClock<R>(script: Script<R>): Script<R> {
   const source = script.source
     .replace(READ_TIME, 'local now\n')
     .replace(BEGIN_CALL, `${BEGIN_CALL}now = tonumber(ARGV[#ARGV])\n`)
-    .replace(TTL, TTL.replace('+ 1000', `+ ${1_000 + EXTRA_TTL}`))
+    .replace(TTL, TTL.replace('+ 2000', `+ ${2_000 + EXTRA_TTL}`))
   const changed = { ...script, source, sha: createHash('sha1').update(source).digest('hex') }
   scripts.set(script.sha, changed as unknown as Script<never>)
   return changed

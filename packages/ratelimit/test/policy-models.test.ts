@@ -12,7 +12,13 @@ import {
   tokenBucket,
   type Limit,
 } from '../src/index.js'
-import { limitScripts, type LimitScripts, type Verdict } from '../src/limit-scripts.js'
+import {
+  decideArgs,
+  limitArg,
+  limitScripts,
+  type LimitScripts,
+  type Verdict,
+} from '../src/limit-scripts.js'
 import { ManualClock, EXTRA_TTL, withClock } from './manual-clock.js'
 import { BucketModel, modelOf, type Model } from './policy-models.js'
 
@@ -226,8 +232,8 @@ async function compare(
     spendWithin = 0,
     maxWait = 0,
   ): Promise<Verdict> {
-    const numbers = [minCost, maxCost, spendWithin, maxWait].map(String)
-    const args = [`t.${id}`, ...numbers, ...limits.flatMap(({ script }) => script)]
+    const request = { minCost, maxCost, spendWithin, maxWait }
+    const args = decideArgs(`t.${id}`, request, limits.map(limitArg))
     let verdict = await clientWithClock.run(script, keys, args)
     if (script === scripts.decide && id % 3 === 0) {
       // The attempt arrives again: it gets the same answer, and the models are not charged for it.

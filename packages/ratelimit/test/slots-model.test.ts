@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { concurrency } from '../src/index.js'
-import { limitScripts, type LimitScripts } from '../src/limit-scripts.js'
+import { decideArgs, limitArg, limitScripts, type LimitScripts } from '../src/limit-scripts.js'
 import { releaseScript, renewScript } from '../src/scripts.js'
 import { ManualClock, withClock } from './manual-clock.js'
 
@@ -114,7 +114,11 @@ async function compare(limit: number, ttl: number, sequence: readonly Step[]): P
       clock.micros = Math.max(clock.micros, readyAt + current.offset)
     const now = BigInt(clock.micros)
     const decide = (decider: LimitScripts['decide'], token: string) =>
-      clientWithClock.run(decider, [key], [token, '1', '1', '0', '0', ...slots.script])
+      clientWithClock.run(
+        decider,
+        [key],
+        decideArgs(token, { minCost: 1, maxCost: 1 }, [limitArg(slots)]),
+      )
     if (current.do === 'take' || current.do === 'peek') {
       const taking = current.do === 'take'
       const before = model.heldUntil(now)

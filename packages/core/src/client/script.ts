@@ -48,6 +48,12 @@ export interface ScriptDefinition<R> {
    * Default false.
    */
   readonly typesFirst?: boolean
+  /**
+   * Whether all calls get the same two tables `KEYS` and `ARGV`, which hold the keys and arguments
+   * of each call in turn. That is faster. The body must not change, keep or return these tables.
+   * Default false.
+   */
+  readonly sharedTables?: boolean
   /** Whether bulk strings are returned as Buffers. Default false. */
   readonly binary?: boolean
   /**
@@ -80,6 +86,7 @@ export function defineScript<R>({
   after = '',
   types = [],
   typesFirst = false,
+  sharedTables = false,
   binary = false,
   readOnly = false,
   parse,
@@ -94,6 +101,7 @@ export function defineScript<R>({
     after,
     dropForeignValues: types.length === 0 ? '' : typesOf(types) + dropForeignValuesLua,
     typesFirst,
+    sharedTables,
   })
   if (sources.size < MAX_SOURCES) sources.add(source)
   const sha = lazy(() => createHash('sha1').update(source).digest('hex'))
@@ -143,6 +151,7 @@ function loopOverCalls({
   after,
   dropForeignValues,
   typesFirst,
+  sharedTables,
 }: {
   functions: string
   body: string
@@ -150,6 +159,7 @@ function loopOverCalls({
   /** The function that drops values of another type. Empty without `types`. */
   dropForeignValues: string
   typesFirst: boolean
+  sharedTables: boolean
 }): string {
   const dropsForeignValues = dropForeignValues !== ''
   return `${dropsForeignValues ? foreignValuesLua : ''}
@@ -204,13 +214,7 @@ else
     end
   end
   local keysPerCall = #KEYS / calls
-  local keysUnpacked, argsUnpacked = math.min(keysPerCall, 100), math.min(#shared, 100)
-  for i = 0, calls - 1 do
-    local before = i * keysPerCall
-    local keys = {unpack(KEYS, before + 1, before + keysUnpacked)}
-    for j = 101, keysPerCall do keys[j] = KEYS[before + j] end
-    local args = {unpack(shared, 1, argsUnpacked)}
-    for j = 101, #shared do args[j] = shared[j] end
+${sharedTables ? TABLES_FOR_ALL : TABLES_FOR_EACH}
     for j = 1, #own do args[own[j]] = ARGV[position + j] end
     position = position + #own
     ${typesFirst ? 'drop_foreign_values(keys, args)' : ''}
@@ -229,6 +233,19 @@ if #failures > 0${dropsForeignValues ? ' or #foreign > 0' : ''} then
 ${dropsForeignValues ? '  replies[#replies + 1] = foreign\n' : ''}end
 return replies`
 }
+
+const TABLES_FOR_ALL = `  local keys, args = {}, shared
+  for i = 0, calls - 1 do
+    local before = i * keysPerCall
+    for j = 1, keysPerCall do keys[j] = KEYS[before + j] end`
+
+const TABLES_FOR_EACH = `  local keysUnpacked, argsUnpacked = math.min(keysPerCall, 100), math.min(#shared, 100)
+  for i = 0, calls - 1 do
+    local before = i * keysPerCall
+    local keys = {unpack(KEYS, before + 1, before + keysUnpacked)}
+    for j = 101, keysPerCall do keys[j] = KEYS[before + j] end
+    local args = {unpack(shared, 1, argsUnpacked)}
+    for j = 101, #shared do args[j] = shared[j] end`
 
 const RETRY_WITHOUT_FOREIGN_VALUES = `
   if failed and failed:find('WRONGTYPE', 1, true) and drop_foreign_values(keys, args) then

@@ -2,28 +2,28 @@
 -- cost: O(1)
 -- needs common.lua, kinds.lua, own-time.lua
 
--- Appends an attempt to the latest attempts of a state, each written as ',name=granted+wait'. The
--- oldest ones are dropped.
-local function appendAttempt(attempts, token, granted, wait)
-  if #attempts > 320 then
-    attempts = sub(attempts, (find(attempts, ',', -240, true)))
-  end
-  return attempts .. ',' .. shortName(token) .. '=' .. textOf[granted] .. '+' .. textOf[wait]
+-- The attempts are what a text contains from an index on: long texts are copied once only. Each is
+-- written as ',name=granted+wait'.
+
+-- Returns the index from which on the attempts are kept if another one is appended. The oldest ones
+-- are dropped.
+local function latestAttempts(text, from)
+  return #text - from >= 320 and find(text, ',', -240, true) or from
 end
 
--- Finds an attempt that has run before. A '/' stands between the attempts of two windows. `start`
--- is the start of the current window; `older` has the starts of the windows before it, each written
--- as '|start…', the latest first.
--- Returns what the attempt was granted, how long it was told to wait, and the start of the window
--- that it was charged to; or nothing if the attempt has not run.
-local function findAttempt(attempts, token, start, older)
-  local name = ',' .. shortName(token) .. '='
-  local from = attempts and find(attempts, name, 1, true)
+-- Finds an attempt that has run before: `state.name` is its text up to the '='. A '/' stands
+-- between the attempts of two windows. `start` is the start of the current window; `older` has the
+-- starts of the windows before it, each written as '|start…', the latest first.
+-- If the attempt has run, it sets what the attempt was granted (granted), how long it was told to
+-- wait (wait), and the start of the window that it was charged to (mark).
+local function findAttempt(state, text, from, start, older)
+  local name = state.name
+  from = find(text, name, from, true)
   if not from then
     return
   end
-  local granted, wait = match(attempts, '^(%d+)%+(%d+)', from + #name)
-  local _, windowsBack = string.gsub(sub(attempts, from), '/', '')
+  local granted, wait = match(text, '^(%d+)%+(%d+)', from + #name)
+  local _, windowsBack = string.gsub(sub(text, from), '/', '')
   for olderStart in string.gmatch(older, '|(%d+)') do
     if windowsBack == 0 then
       break
@@ -31,7 +31,9 @@ local function findAttempt(attempts, token, start, older)
     start = tonumber(olderStart)
     windowsBack = windowsBack - 1
   end
-  return tonumber(granted), tonumber(wait), windowsBack == 0 and start or nil
+  state.granted = tonumber(granted) or false
+  state.wait = tonumber(wait) or false
+  state.mark = windowsBack == 0 and start or false
 end
 
 -- Makes the attempts of the latest two windows those of one window.

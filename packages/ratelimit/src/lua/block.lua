@@ -6,38 +6,46 @@
 -- cost: one MGET for all calls of the script
 -- needs common.lua
 
+-- What follows the id in the latest key, which is the same in most keys.
+local suffix = ''
+
 local function blockKeyOf(stateKey)
-  return (match(stateKey, '^(.*):[^:]*:[^:]*$') or stateKey) .. ':block'
+  if sub(stateKey, -#suffix) ~= suffix then
+    suffix = match(stateKey, ':[^:]*:[^:]*$') or ''
+  end
+  return sub(stateKey, 1, -1 - #suffix) .. ':block'
 end
 
--- The values of the blocks by the keys of the states: texts, or false.
+-- The values of the blocks that there are, by the keys of the first states of their ids.
 local blocks
 
 -- Reads the blocks of all calls that the script runs; here, KEYS are the keys of all of them.
-local function readBlocks()
+local function readBlocks(keysPerCall)
   blocks = {}
-  local keys, indexes = {}, {}
-  for i = 1, #KEYS do
-    local key = blockKeyOf(KEYS[i])
-    if key ~= keys[#keys] then
-      keys[#keys + 1] = key
-    end
-    indexes[i] = #keys
+  local keys = {}
+  for i = 1, #KEYS, keysPerCall do
+    keys[#keys + 1] = blockKeyOf(KEYS[i])
+  end
+  if redis.pcall('EXISTS', unpack(keys)) == 0 then
+    return
   end
   local values = redis.pcall('MGET', unpack(keys))
-  for i, j in ipairs(indexes) do
+  for i = 1, #keys do
     -- While a Cluster slot moves, Redis can refuse to read several keys at once.
-    local value = values.err and redis.pcall('GET', keys[j]) or values[j]
-    blocks[KEYS[i]] = type(value) == 'string' and value
+    local value = values.err and redis.pcall('GET', keys[i]) or values[i]
+    if type(value) == 'string' then
+      blocks[KEYS[(i - 1) * keysPerCall + 1]] = value
+    end
   end
 end
 
--- Returns the µs until the block of an id ends; 0 if there is none. After the clock was set back,
--- the block ends at most its own duration from now.
-local function blockedFor(stateKey)
+-- Returns the µs until the block of an id ends; 0 if there is none. `stateKeys` are the keys of its
+-- states. After the clock was set back, the block ends at most its own duration from now.
+local function blockedFor(stateKeys)
   if not blocks then
-    readBlocks()
+    readBlocks(#stateKeys)
   end
+  local stateKey = stateKeys[1]
   local value = blocks[stateKey]
   if not value then
     return 0
@@ -52,7 +60,7 @@ local function blockedFor(stateKey)
     if not peeking then
       local key = blockKeyOf(stateKey)
       allowWriteWhenFull(key)
-      command('SET', key, format('%.0f %.0f', now + left, left), 'PX', ttlUntil(now + left))
+      command('SET', key, format('%d %d', now + left, left), 'PX', ttlUntil(now + left))
     end
   end
   return max(0, left)

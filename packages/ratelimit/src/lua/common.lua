@@ -10,7 +10,6 @@ local command = redis.call
 local format = string.format
 local match = string.match
 local sub = string.sub
-local fmod = math.fmod
 local max = math.max
 
 local now = microseconds()
@@ -18,9 +17,9 @@ local now = microseconds()
 -- Up to here, every whole number is exact as a double. Times are not beyond the year 2255.
 local MAX_EXACT = 9007199254740992
 
--- Divides and rounds down. fmod is exact for integers below 2^53; Lua's own % and / are not.
+-- Divides and rounds down. % is exact for whole numbers up to MAX_EXACT, / alone is not.
 local function div(a, b)
-  return (a - fmod(a, b)) / b
+  return (a - a % b) / b
 end
 
 -- Returns whether all arguments are numbers that a state can contain.
@@ -34,10 +33,11 @@ local function areValidNumbers(...)
   return true
 end
 
--- Returns the ttl in ms of a key that is needed until a time. It is a second longer than that: the
--- state decides what counts, not its expiry.
+-- Returns the ttl in ms of a key that is needed until a time. It is whole seconds, so that many
+-- keys have the same, and one to two seconds longer than that: the state decides what counts, not
+-- its expiry.
 local function ttlUntil(at)
-  return div(at - now, 1000) + 1000
+  return div(at - now, 1000000) * 1000 + 2000
 end
 
 -- Lets the script write on a server that is full: Redis allows it after a write that needs no

@@ -4,10 +4,10 @@
 -- nothing is charged.
 -- KEYS[i] the state of limit i
 -- ARGV[1] token: identifies the attempt
--- ARGV[2] minCost  ARGV[3] maxCost: as much as is available is granted, but at least minCost
--- ARGV[4] µs within which the granted tokens are spent later  ARGV[5] µs that the request can wait
---   for its turn
--- then for each limit: kind  limit  a  b (common.lua)
+-- ARGV[2] the request, as 'minCost maxCost spendWithin maxWait': as much as is available is
+--   granted, up to maxCost, but at least minCost; µs within which the granted tokens are spent
+--   later; µs that the request can wait for its turn
+-- ARGV[i + 2] limit i, as 'kind limit a b' (kinds.lua)
 -- returns big-endian doubles, because a client parses many of them cheaply: now, granted, µs to
 --   wait, µs within which the tokens must be spent, µs until the block of the id ends (0 if there
 --   is none); and for each limit: available, µs until all is available, µs until minCost is
@@ -17,37 +17,43 @@
 --   (limit-scripts.ts)
 
 local token = ARGV[1]
-local minCost = numberOf[ARGV[2]]
-local maxCost = numberOf[ARGV[3]]
-local spendWithin = numberOf[ARGV[4]]
-local maxWait = numberOf[ARGV[5]]
-
-local states = {}
+local request = requestOf[ARGV[2]]
+local minCost = request.minCost
+local spendWithin = request.spendWithin
 local before -- The state that knows what this attempt was granted when it ran before.
 local wasDenied = false
-local granted = maxCost
-local grantableNow = maxCost
+local granted = request.maxCost
+local grantableNow = granted
 local readyAfter = 0
 local wait = 0
 for i = 1, #KEYS do
-  local first = 4 * i + 2
-  local limit = numberOf[ARGV[first + 1]]
-  local a = numberOf[ARGV[first + 2]]
-  local b = numberOf[ARGV[first + 3]]
-  local inspect = kinds[ARGV[first]].inspect
-  local state = inspect(KEYS[i], limit, a, b, minCost, spendWithin, token, maxCost)
-  states[i] = state
+  local limit = limitOf[ARGV[i + 2]]
+  local state = states[i]
+  state.grantable = false
+  state.grantableLater = false
+  state.granted = false
+  state.wait = false
+  state.mark = false
+  state.denied = false
+  limit.kind.inspect(state, KEYS[i], limit, request, token)
   if state.granted and not peeking and (not before or state.granted < before.granted) then
     before = state
   end
   wasDenied = wasDenied or state.denied
   local grantable = state.grantable or state.available
-  grantableNow = min(grantableNow, grantable)
-  granted = min(granted, state.grantableLater or grantable)
-  readyAfter = max(readyAfter, state.readyAfter)
+  if grantable < grantableNow then
+    grantableNow = grantable
+  end
+  grantable = state.grantableLater or grantable
+  if grantable < granted then
+    granted = grantable
+  end
+  if state.readyAfter > readyAfter then
+    readyAfter = state.readyAfter
+  end
 end
 
-local blocked = before and 0 or blockedFor(KEYS[1])
+local blocked = before and 0 or blockedFor(KEYS)
 if before then
   granted = max(minCost, before.granted)
   spendWithin = 0
@@ -63,7 +69,7 @@ else
     -- Too little can be spent later. Grants minCost, to be spent at once or when its turn comes.
     granted = grantableNow >= minCost and minCost or 0
     spendWithin = 0
-    if granted == 0 and maxWait > 0 and readyAfter <= maxWait then
+    if granted == 0 and readyAfter <= request.maxWait and request.maxWait > 0 then
       granted = minCost
       wait = readyAfter
     end
@@ -71,16 +77,11 @@ else
 
   if not peeking then
     for i = 1, #KEYS do
-      local first = 4 * i + 2
-      local kind = kinds[ARGV[first]]
+      local limit = limitOf[ARGV[i + 2]]
+      local kind = limit.kind
       if granted > 0 then
-        local limit = numberOf[ARGV[first + 1]]
-        local a = numberOf[ARGV[first + 2]]
-        local b = numberOf[ARGV[first + 3]]
         local state = states[i]
-        spendWithin = kind.charge(
-          KEYS[i], limit, a, b, granted, wait, spendWithin, token, state
-        )
+        spendWithin = kind.charge(state, KEYS[i], limit, granted, wait, spendWithin, token)
         if wait > 0 then
           state.available = 0
         end

@@ -3,20 +3,21 @@
 -- needs common.lua, attempts.lua, fixed-window.lua
 
 kinds.fixed.refund = function(key, window, b, mark, token, charged)
-  local stateNow, skew, start, used, older, attempts = readFixed(key)
+  local stateNow, skew, start, used, older, from, value = readFixed(key)
   if not start or stateNow >= mark + window then
     return false, 0
   end
   if start == mark then
     used = max(0, used - charged)
   else
-    local from, to, olderUsed = find(older, format('|%.0f (%%d+)', mark))
-    if not from then
+    local first, last, olderUsed = find(older, format('|%d (%%d+)', mark))
+    if not first then
       return false, 0
     end
-    local refunded = format('%.0f %.0f', mark, max(0, olderUsed - charged))
-    older = sub(older, 1, from) .. refunded .. sub(older, to + 1)
+    local refunded = format('%d %d', mark, max(0, olderUsed - charged))
+    older = sub(older, 1, first) .. refunded .. sub(older, last + 1)
   end
+  local attempts = sub(value, from)
   -- A booked window without charges makes room for the window before it.
   while used == 0 and start > stateNow and older ~= '' do
     local olderStart, olderUsed, rest = match(older, '^|(%d+) (%d+)(.*)$')
@@ -31,6 +32,7 @@ kinds.fixed.refund = function(key, window, b, mark, token, charged)
   if used == 0 and start > stateNow then
     start = stateNow
   end
-  writeFixed(key, stateNow, skew, start, used, older, attempts, 'KEEPTTL')
+  local numbers = pack(FIXED_NUMBERS, FIXED_VERSION, stateNow, skew, start, used)
+  command('SET', key, numbers .. older .. ';' .. attempts, 'KEEPTTL')
   return true, mark + window - stateNow
 end

@@ -1,11 +1,11 @@
 -- fixedWindow: a counter for each window.
 -- State: a string of a version byte, the numbers 'writtenAt skew start used' and 'older;attempts'
 --   writtenAt  the time of the latest write
---   skew       by how much the state's own time is ahead of the clock (adjustSkew)
+--   skew       by how much the state's own time is ahead of the clock (MAX_SET_BACK)
 --   start      when the current window began, or begins if it was booked
 --   used       the cost charged to it
 --   older      the windows before one that was booked, each as '|start used', the latest first
---   attempts   the latest attempts of these windows (appendAttempt)
+--   attempts   the latest attempts of these windows (attempts.lua)
 -- All times are the state's own.
 -- a: the window
 -- cost: O(1)
@@ -14,16 +14,15 @@
 -- The byte before the numbers. Another format needs another one.
 local FIXED_VERSION = 1
 local FIXED_NUMBERS = '>BI7I7I7I7'
+-- Where the older windows begin.
+local FIXED_OLDER = 30
 
-local function writeFixed(key, at, skew, start, used, older, attempts, ...)
-  local numbers = pack(FIXED_NUMBERS, FIXED_VERSION, at, skew, start, used)
-  command('SET', key, numbers .. older .. ';' .. attempts, ...)
-end
-
--- Returns the state's own time of now, and its fields without writtenAt; nothing if there is none.
+-- Returns the state's own time of now, its fields without writtenAt, and its value. In place of the
+-- attempts, it returns the index at which they begin in the value. Returns nothing if there is no
+-- state.
 local function readFixed(key)
   local value = command('GET', key)
-  local older, attempts = match(value or '', '^([| %d]*);(.*)$', 30)
+  local older, from = match(value or '', '^([| %d]*);()', FIXED_OLDER)
   if not older then
     return
   end
@@ -31,85 +30,87 @@ local function readFixed(key)
   if version ~= FIXED_VERSION or max(writtenAt, skew, start, used) > MAX_EXACT then
     return
   end
-  local changed
-  skew, changed = adjustSkew(writtenAt, skew)
-  if changed then
+  if now + skew < writtenAt - MAX_SET_BACK then
+    skew = writtenAt - now
     allowWriteWhenFull(key)
-    writeFixed(key, writtenAt, skew, start, used, older, attempts, 'KEEPTTL')
+    local numbers = pack(FIXED_NUMBERS, FIXED_VERSION, writtenAt, skew, start, used)
+    command('SET', key, numbers .. sub(value, FIXED_OLDER), 'KEEPTTL')
   end
-  return now + skew, skew, start, used, older, attempts
+  return now + skew, skew, start, used, older, from, value
 end
 
 kinds.fixed = {
-  inspect = function(key, limit, window, b, minCost, spendWithin, token)
-    local stateNow, skew, start, used, older, attempts = readFixed(key)
+  inspect = function(state, key, limit, request, token)
+    local stateNow, skew, start, used, older, from, value = readFixed(key)
+    local name = ',' .. shortName(token) .. '='
+    state.name = name
+    state.skew = skew or 0
+    state.text = value or ''
+    state.from = from or 1
+    state.fullAfter = 0
+    state.readyAfter = 0
+    local window = limit.a
     local open = start and stateNow < start + window and (used > 0 or stateNow < start)
     if not open then
-      return {
-        available = limit,
-        fullAfter = 0,
-        readyAfter = 0,
-        used = 0,
-        skew = skew or 0,
-        older = '',
-        attempts = attempts or '',
-        granted = findAttempt(attempts, token, nil, ''),
-      }
+      state.available = limit.max
+      state.start = false
+      state.used = 0
+      state.older = ''
+      if value then
+        findAttempt(state, value, from, nil, '')
+      end
+      return
     end
-    local state = {
-      available = limit - used,
-      fullAfter = 0,
-      readyAfter = 0,
-      start = start,
-      used = used,
-      skew = skew,
-      older = older,
-      attempts = attempts,
-    }
-    state.granted, state.wait, state.mark = findAttempt(attempts, token, start, older)
+    local available = limit.max - used
+    state.start = start
+    state.used = used
+    state.older = older
+    findAttempt(state, value, from, start, older)
     local isBooked = stateNow < start
     if used > 0 then
       state.fullAfter = start + window - stateNow
     elseif isBooked then
       state.fullAfter = start - stateNow
     end
-    if state.available < minCost then
+    if available < request.minCost then
       state.readyAfter = start + window - stateNow
     elseif isBooked then
       state.readyAfter = start - stateNow
     end
-    if isBooked then
-      state.available = 0
-    end
-    return state
+    state.available = isBooked and 0 or available
   end,
 
-  charge = function(key, limit, window, b, granted, wait, spendWithin, token, state)
-    local stateNow = now + state.skew
+  charge = function(state, key, limit, granted, wait, spendWithin)
+    local window = limit.a
+    local skew = state.skew
+    local stateNow = now + skew
     local at = stateNow + wait
     local start = state.start
     local used = state.used + granted
     local older = state.older
-    local attempts = state.attempts
+    local text, from, separator = state.text, state.from, ''
     local isSameWindow = start and at < start + window
     if not isSameWindow and start and at > stateNow then
       -- This window becomes current again if the one that is booked after it is refunded.
-      older = format('|%.0f %.0f%s', start, state.used, older)
-      attempts = attempts .. '/'
+      older = format('|%d %d%s', start, state.used, older)
+      separator = '/'
     elseif not isSameWindow or older ~= '' and start <= stateNow then
       older = ''
-      attempts = ''
+      text, from = '', 1
     end
-    attempts = appendAttempt(attempts, token, granted, wait)
-    if isSameWindow then
-      writeFixed(key, stateNow, state.skew, start, used, older, attempts, 'KEEPTTL')
-    else
+    if not isSameWindow then
       start = at
       used = granted
-      local ttl = textOf[ttlUntil(start + window - state.skew)]
-      writeFixed(key, stateNow, state.skew, start, used, older, attempts, 'PX', ttl)
     end
-    state.available = limit - used
+    local value = pack(FIXED_NUMBERS, FIXED_VERSION, stateNow, skew, start, used) .. older .. ';'
+      .. sub(text, latestAttempts(text, from)) .. separator
+      .. state.name .. textOf[granted] .. '+' .. textOf[wait]
+    if isSameWindow then
+      command('SET', key, value, 'KEEPTTL')
+    else
+      command('SET', key, value, 'PX', textOf[ttlUntil(start + window - skew)])
+    end
+    state.available = limit.max - used
     state.fullAfter = start + window - stateNow
     state.mark = start
     return min(spendWithin, start + window - at)

@@ -5,15 +5,9 @@
 
 local unpackNumbers = struct.unpack
 
--- If the clock was set back by more than a second since the state was written, the skew grows by as
+-- If the clock was set back by more than these µs since the state was written, the skew grows by as
 -- much, so that no time has passed for the state.
--- Returns the skew, and whether it has changed.
-local function adjustSkew(writtenAt, skew)
-  if now + skew < writtenAt - 1000000 then
-    return writtenAt - now, true
-  end
-  return skew, false
-end
+local MAX_SET_BACK = 1000000
 
 -- Returns the end of a token, which is enough to tell the attempts in a state apart.
 local function shortName(token)

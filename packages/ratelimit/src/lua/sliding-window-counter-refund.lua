@@ -3,7 +3,7 @@
 -- needs common.lua, attempts.lua, sliding-window-counter.lua
 
 kinds.counter.refund = function(key, window, b, mark, token, charged)
-  local stateNow, skew, start, used, before, older, attempts = readCounter(key)
+  local stateNow, skew, start, used, before, older, from, value = readCounter(key)
   if not start or stateNow >= mark + 2 * window then
     return false, 0
   end
@@ -37,6 +37,7 @@ kinds.counter.refund = function(key, window, b, mark, token, charged)
     return false, 0
   end
 
+  local attempts = sub(value, from)
   -- A booked window without charges makes room for the window before it.
   while #windows > 1 and windows[1].used == 0 and windows[1].start > stateNow do
     table.remove(windows, 1)
@@ -50,10 +51,11 @@ kinds.counter.refund = function(key, window, b, mark, token, charged)
   older = ''
   for i = 2, #windows do
     local entry = windows[i]
-    older = older .. format('|%.0f %.0f %.0f', entry.start, entry.used, entry.before)
+    older = older .. format('|%d %d %d', entry.start, entry.used, entry.before)
   end
   used = current.used
   before = current.before
-  writeCounter(key, stateNow, skew, start, used, before, older, attempts, 'KEEPTTL')
+  local numbers = pack(COUNTER_NUMBERS, COUNTER_VERSION, stateNow, skew, start, used, before)
+  command('SET', key, numbers .. older .. ';' .. attempts, 'KEEPTTL')
   return true, mark + 2 * window - stateNow
 end

@@ -11,21 +11,20 @@
 -- The byte before the numbers. Another format needs another one.
 local COUNTER_VERSION = 1
 local COUNTER_NUMBERS = '>BI7I7I7I7I7'
+-- Where the older windows begin.
+local COUNTER_OLDER = 37
 
 local function freeCost(limit, used, before, windowMs, passedMs)
   local room = (limit - used) * windowMs - before * (windowMs - passedMs)
   return room > 0 and div(room, windowMs) or 0
 end
 
-local function writeCounter(key, at, skew, start, used, before, older, attempts, ...)
-  local numbers = pack(COUNTER_NUMBERS, COUNTER_VERSION, at, skew, start, used, before)
-  command('SET', key, numbers .. older .. ';' .. attempts, ...)
-end
-
--- Returns the state's own time of now, and its fields without writtenAt; nothing if there is none.
+-- Returns the state's own time of now, its fields without writtenAt, and its value. In place of the
+-- attempts, it returns the index at which they begin in the value. Returns nothing if there is no
+-- state.
 local function readCounter(key)
   local value = command('GET', key)
-  local older, attempts = match(value or '', '^([| %d]*);(.*)$', 37)
+  local older, from = match(value or '', '^([| %d]*);()', COUNTER_OLDER)
   if not older then
     return
   end
@@ -33,18 +32,27 @@ local function readCounter(key)
   if version ~= COUNTER_VERSION or max(writtenAt, skew, start, used, before) > MAX_EXACT then
     return
   end
-  local changed
-  skew, changed = adjustSkew(writtenAt, skew)
-  if changed then
+  if now + skew < writtenAt - MAX_SET_BACK then
+    skew = writtenAt - now
     allowWriteWhenFull(key)
-    writeCounter(key, writtenAt, skew, start, used, before, older, attempts, 'KEEPTTL')
+    local numbers = pack(COUNTER_NUMBERS, COUNTER_VERSION, writtenAt, skew, start, used, before)
+    command('SET', key, numbers .. sub(value, COUNTER_OLDER), 'KEEPTTL')
   end
-  return now + skew, skew, start, used, before, older, attempts
+  return now + skew, skew, start, used, before, older, from, value
 end
 
 kinds.counter = {
-  inspect = function(key, limit, window, b, minCost, spendWithin, token)
-    local stateNow, skew, start, used, before, older, attempts = readCounter(key)
+  inspect = function(state, key, limit, request, token)
+    local stateNow, skew, start, used, before, older, from, value = readCounter(key)
+    local name = ',' .. shortName(token) .. '='
+    state.name = name
+    state.skew = skew or 0
+    state.text = value or ''
+    state.from = from or 1
+    state.fullAfter = 0
+    state.readyAfter = 0
+    state.storedStart = start or false
+    local window = limit.a
     local storedStart = start
     if start and stateNow >= start + window then
       start = start + window
@@ -56,66 +64,64 @@ kinds.counter = {
       and stateNow < start + window
       and (used + before ~= 0 or stateNow < start)
     if not open then
-      return {
-        available = limit,
-        fullAfter = 0,
-        readyAfter = 0,
-        used = 0,
-        before = 0,
-        skew = skew or 0,
-        older = '',
-        attempts = attempts or '',
-        granted = findAttempt(attempts, token, nil, ''),
-      }
+      state.available = limit.max
+      state.storedStart = false
+      state.start = false
+      state.used = 0
+      state.before = 0
+      state.older = ''
+      if value then
+        findAttempt(state, value, from, nil, '')
+      end
+      return
     end
 
+    local isBooked = stateNow < start
     local windowMs = window / 1000
-    local passedMs = max(0, div(stateNow - min(start, stateNow), 1000))
-    local state = {
-      available = freeCost(limit, used, before, windowMs, passedMs),
-      fullAfter = 0,
-      readyAfter = 0,
-      skew = skew,
-      storedStart = storedStart,
-      start = start,
-      used = used,
-      before = before,
-      older = older,
-      attempts = attempts,
-    }
-    state.granted, state.wait, state.mark = findAttempt(attempts, token, storedStart, older)
+    local passedMs = isBooked and 0 or div(stateNow - start, 1000)
+    local available = freeCost(limit.max, used, before, windowMs, passedMs)
+    local fullAfter, readyAfter = 0, 0
+    state.start = start
+    state.used = used
+    state.before = before
+    state.older = older
+    findAttempt(state, value, from, storedStart, older)
     if used > 0 then
-      state.fullAfter = start + 2 * window - stateNow
+      fullAfter = start + 2 * window - stateNow
     elseif before > 0 then
-      state.fullAfter = start + window - stateNow
+      fullAfter = start + window - stateNow
     end
-    if state.available < minCost then
-      local room = limit - used - minCost
+    local minCost = request.minCost
+    if available < minCost then
+      local room = limit.max - used - minCost
       if room >= 0 then
         local weightMs = min(windowMs, div(room * windowMs, before))
-        state.readyAfter = start + 1000 * (windowMs - weightMs) - stateNow
+        readyAfter = start + 1000 * (windowMs - weightMs) - stateNow
       else
-        local weightMs = min(windowMs, div((limit - minCost) * windowMs, used))
-        state.readyAfter = start + window + 1000 * (windowMs - weightMs) - stateNow
+        local weightMs = min(windowMs, div((limit.max - minCost) * windowMs, used))
+        readyAfter = start + window + 1000 * (windowMs - weightMs) - stateNow
       end
     end
-    local isBooked = stateNow < start
     if isBooked then
-      state.available = 0
-      state.readyAfter = max(state.readyAfter, start - stateNow)
-      state.fullAfter = max(state.fullAfter, start - stateNow)
+      available = 0
+      readyAfter = max(readyAfter, start - stateNow)
+      fullAfter = max(fullAfter, start - stateNow)
     end
-    return state
+    state.available = available
+    state.fullAfter = fullAfter
+    state.readyAfter = readyAfter
   end,
 
-  charge = function(key, limit, window, b, granted, wait, spendWithin, token, state)
-    local stateNow = now + state.skew
+  charge = function(state, key, limit, granted, wait, spendWithin)
+    local window = limit.a
+    local skew = state.skew
+    local stateNow = now + skew
     local at = stateNow + wait
     local start = state.start
     local used = state.used
     local before = state.before
     local older = state.older
-    local attempts = state.attempts
+    local text, from, separator = state.text, state.from, ''
     if start and at >= start + window then
       start = start + window
       before = used
@@ -126,26 +132,27 @@ kinds.counter = {
       used = 0
       before = 0
     end
+    local isStoredWindow = start == state.storedStart
     if state.start and start ~= state.start and start > stateNow then
       -- This window becomes current again if the one that is booked after it is refunded.
-      older = format('|%.0f %.0f %.0f%s', state.start, state.used, state.before, older)
-      attempts = attempts .. '/'
-    elseif start ~= state.storedStart or older ~= '' and start <= stateNow then
+      older = format('|%d %d %d%s', state.start, state.used, state.before, older)
+      separator = '/'
+    elseif not isStoredWindow or older ~= '' and start <= stateNow then
       older = ''
-      attempts = ''
+      text, from = '', 1
     end
     used = used + granted
-    local passedMs = div(max(at, start) - start, 1000)
-    state.available = freeCost(limit, used, before, window / 1000, passedMs)
+    local passedMs = at > start and div(at - start, 1000) or 0
+    state.available = freeCost(limit.max, used, before, window / 1000, passedMs)
     state.fullAfter = start + 2 * window - stateNow
     state.mark = start
-    attempts = appendAttempt(attempts, token, granted, wait)
-    local skew = state.skew
-    if start == state.storedStart then
-      writeCounter(key, stateNow, skew, start, used, before, older, attempts, 'KEEPTTL')
+    local value = pack(COUNTER_NUMBERS, COUNTER_VERSION, stateNow, skew, start, used, before)
+      .. older .. ';' .. sub(text, latestAttempts(text, from)) .. separator
+      .. state.name .. textOf[granted] .. '+' .. textOf[wait]
+    if isStoredWindow then
+      command('SET', key, value, 'KEEPTTL')
     else
-      local ttl = textOf[ttlUntil(start + 2 * window - skew)]
-      writeCounter(key, stateNow, skew, start, used, before, older, attempts, 'PX', ttl)
+      command('SET', key, value, 'PX', textOf[ttlUntil(start + 2 * window - skew)])
     end
     return min(spendWithin, start + window - at)
   end,

@@ -4,8 +4,8 @@
 --   'used'     minus the sum of the costs
 --   'newest'   minus the time of the latest request
 --   'written'  minus the time of the latest write; only if some requests are to be spent later
--- So the first three members say all that most decisions need. Redis takes a µs to write a score as
--- a text, so few are read.
+-- Redis takes half a µs to write a score as a text, so few are read: if no more than two members
+-- are before the window, they are 'used' and 'newest', and say all that most decisions need.
 -- A refunded request keeps its member for ten seconds, so that its attempt is recognised if it
 -- arrives again. Its score is then the time of the refund as a fraction of 1.
 -- a: the window
@@ -18,34 +18,6 @@ local REFUNDED = 1e16
 
 local function costOf(entry)
   return tonumber(match(entry, ':(%d+)$')) or 0
-end
-
-local function emptyLog(limit)
-  return { available = limit, fullAfter = 0, readyAfter = 0, used = 0, newest = 0 }
-end
-
--- Returns the numbers of the members that come first (nil if there are none), and the time of the
--- oldest request.
-local function readFirst(key)
-  local first = command('ZRANGE', key, '0', '2', 'WITHSCORES')
-  local used, newest, written, oldest
-  local j = 1
-  while first[j] do
-    local name = first[j]
-    if name == 'used' then
-      used = -first[j + 1]
-    elseif name == 'newest' then
-      newest = -first[j + 1]
-    elseif name == 'written' then
-      written = -first[j + 1]
-      first[7], first[8] = unpack(command('ZRANGE', key, '3', '3', 'WITHSCORES'))
-    else
-      oldest = tonumber(first[j + 1])
-      break
-    end
-    j = j + 2
-  end
-  return used, newest, written, oldest, first[1] ~= nil
 end
 
 -- Deletes a value that is not a log, so that the limit begins anew.
@@ -87,16 +59,17 @@ local function findLogged(key, token, minCost, maxCost)
 end
 
 -- Deletes the requests that have left the window, and returns the sum of the costs of the others.
-local function dropOld(key, window, used, oldestScore)
-  local old = command('ZRANGEBYSCORE', key, 1, now - window)
+-- `others` is the number of members up to `windowStart` that say something about the whole log.
+local function dropOld(key, windowStart, used, members, others)
+  local old = command('ZRANGEBYSCORE', key, 1, windowStart)
   for j = 1, #old do
     used = used - costOf(old[j])
   end
   if not peeking then
     if #old > 0 then
-      command('ZREMRANGEBYSCORE', key, 1, now - window)
+      command('ZREMRANGEBYSCORE', key, 1, windowStart)
     end
-    if oldestScore < 1 then
+    if members > others + #old then
       command('ZREMRANGEBYSCORE', key, '(0', (now - 10000000) / REFUNDED)
     end
     if #old > 0 then
@@ -107,40 +80,57 @@ local function dropOld(key, window, used, oldestScore)
 end
 
 kinds.log = {
-  inspect = function(key, limit, window, b, minCost, spendWithin, token, maxCost)
-    local used, newest, written, oldest, exists = readFirst(key)
-    if not exists then
-      return emptyLog(limit)
+  inspect = function(state, key, limit, request, token)
+    local window = limit.a
+    state.available = limit.max
+    state.fullAfter = 0
+    state.readyAfter = 0
+    state.used = 0
+    state.newest = 0
+    state.written = false
+    local used = command('ZSCORE', key, 'used')
+    local newest = command('ZSCORE', key, 'newest')
+    state.exists = used and newest
+    if not state.exists then
+      if command('EXISTS', key) == 1 then
+        deleteForeignLog(key)
+      end
+      return
     end
-    if not used or not newest or not (max(used, newest, written or 0) <= MAX_EXACT) then
+    used = -used
+    newest = -newest
+    local windowStart = textOf[now - window]
+    local members = command('ZCOUNT', key, '-inf', windowStart)
+    local written
+    if members > 2 then
+      written = command('ZSCORE', key, 'written')
+      written = written and -written
+    end
+    if not (max(used, newest, written or 0) <= MAX_EXACT) then
       deleteForeignLog(key)
-      return emptyLog(limit)
+      state.exists = false
+      return
     end
 
-    if oldest and oldest <= now - window then
-      used = dropOld(key, window, used, oldest)
+    if members > 2 then
+      used = dropOld(key, windowStart, used, members, written and 3 or 2)
+      state.written = written
     end
     if used <= 0 then
-      local state = emptyLog(limit)
-      state.written = written
-      state.exists = true
-      return state
+      return
     end
 
     if newest > now + 1000000 and (written or newest) > now + 1000000 then
       newest = moveBack(key, newest, written)
-      written = written and now
+      state.written = written and now
     end
-    local state = {
-      available = limit - used,
-      fullAfter = newest + window - now,
-      readyAfter = 0,
-      used = used,
-      newest = newest,
-      written = written,
-      exists = true,
-    }
-    local missing = minCost - state.available
+    local available = limit.max - used
+    state.available = available
+    state.fullAfter = newest + window - now
+    state.used = used
+    state.newest = newest
+    local minCost, maxCost = request.minCost, request.maxCost
+    local missing = minCost - available
     if missing > 0 or minCost < maxCost then
       local at, granted = findLogged(key, token, minCost, maxCost)
       if at then
@@ -149,9 +139,8 @@ kinds.log = {
       end
     end
     if missing > 0 then
-      local from = '(' .. format('%.0f', now - window)
       local requests = command(
-        'ZRANGEBYSCORE', key, from, '+inf', 'WITHSCORES', 'LIMIT', 0, missing
+        'ZRANGEBYSCORE', key, '(' .. windowStart, '+inf', 'WITHSCORES', 'LIMIT', 0, missing
       )
       for j = 1, #requests, 2 do
         missing = missing - costOf(requests[j])
@@ -161,31 +150,34 @@ kinds.log = {
         end
       end
     end
-    return state
   end,
 
-  charge = function(key, limit, window, b, granted, wait, spendWithin, token, state)
+  charge = function(state, key, limit, granted, wait, spendWithin, token)
     local used = state.used + granted
     local spentAt = now + wait + spendWithin
     local newest = max(state.newest, spentAt)
     local entry = token .. ':' .. textOf[granted]
-    local first, at = textOf[-newest], textOf[spentAt]
     -- LT: an attempt that arrives again keeps the time at which it arrived first.
-    local added = command('ZADD', key, 'LT', first, 'newest', -used, 'used', at, entry)
+    local added = command(
+      'ZADD', key, 'LT', textOf[-newest], 'newest', textOf[-used], 'used', textOf[spentAt], entry
+    )
     if state.written and state.used > 0 then
-      command('ZADD', key, 'LT', -now, 'written')
+      command('ZADD', key, 'LT', textOf[-now], 'written')
     elseif state.written or spentAt > now then
-      command('ZADD', key, -now, 'written')
+      command('ZADD', key, textOf[-now], 'written')
     end
     -- The request is not new: it must not count twice.
     if state.exists and added == 0 then
       used = state.used
       newest = state.newest
-      command('ZADD', key, -newest, 'newest', -used, 'used')
+      command('ZADD', key, textOf[-newest], 'newest', textOf[-used], 'used')
     end
-    state.available = limit - used
-    state.fullAfter = max(state.fullAfter, newest + window - now)
-    command('PEXPIRE', key, textOf[ttlUntil(now + state.fullAfter)])
+    state.available = limit.max - used
+    state.fullAfter = max(state.fullAfter, newest + limit.a - now)
+    local ttl = newTtl(key, now + state.fullAfter)
+    if ttl then
+      command('PEXPIRE', key, ttl)
+    end
     return spendWithin
   end,
 }

@@ -5,13 +5,13 @@
 -- attempts are remembered in a second key (ended-attempts.lua).
 -- a: the ttl of a new slot
 -- cost: O(log n) in the slots
--- needs common.lua, ended-attempts.lua
+-- needs common.lua, kinds.lua, ended-attempts.lua
 
 -- How long a denied attempt is remembered.
 local REMEMBER_DENIAL_FOR = 10000000
 
 local function slotName(token, slotTtl)
-  return token .. ':' .. format('%.0f', slotTtl)
+  return token .. ':' .. textOf[slotTtl]
 end
 
 local function latestExpiry(key)
@@ -21,7 +21,7 @@ end
 -- After the clock was set back, makes each slot expire after its own ttl from now.
 local function shortenSlots(key, slotTtl)
   allowWriteWhenFull(key)
-  local from = '(' .. format('%.0f', now + slotTtl)
+  local from = '(' .. textOf[now + slotTtl]
   local slots = command('ZRANGEBYSCORE', key, from, '+inf', 'WITHSCORES')
   for j = 1, #slots, 2 do
     local ownTtl = tonumber(match(slots[j], ':(%d+)$') or slotTtl)
@@ -35,18 +35,17 @@ local function shortenSlots(key, slotTtl)
 end
 
 kinds.slots = {
-  inspect = function(key, limit, slotTtl, b, minCost, spendWithin, token, maxCost)
-    local unexpired = '(' .. format('%.0f', now)
+  inspect = function(state, key, limit, request, token)
+    local slotTtl = limit.a
+    local unexpired = '(' .. textOf[now]
     local held = command('ZCOUNT', key, unexpired, '+inf')
-    local state = {
-      available = limit - held,
-      fullAfter = 0,
-      readyAfter = 0,
-      grantable = held < limit and math.huge or 0,
-    }
+    state.available = limit.max - held
+    state.fullAfter = 0
+    state.readyAfter = 0
+    state.grantable = held < limit.max and math.huge or 0
     if not peeking then
       if command('ZSCORE', key, slotName(token, slotTtl)) or hasEnded(key, token) then
-        state.granted = maxCost
+        state.granted = request.maxCost
       elseif hasEnded(key, token .. ':denied') then
         state.denied = true
         state.readyAfter = 1
@@ -58,22 +57,25 @@ kinds.slots = {
       end
       state.fullAfter = latestExpiry(key) - now
     end
-    if held >= limit then
-      local offset = held - limit
+    if held >= limit.max then
+      local offset = held - limit.max
       local slots = command(
         'ZRANGEBYSCORE', key, unexpired, '+inf', 'WITHSCORES', 'LIMIT', offset, 1
       )
       state.readyAfter = slots[2] - now
     end
-    return state
   end,
 
-  charge = function(key, limit, slotTtl, b, granted, wait, spendWithin, token, state)
-    command('ZREMRANGEBYSCORE', key, '-inf', now)
-    command('ZADD', key, now + slotTtl, slotName(token, slotTtl))
+  charge = function(state, key, limit, granted, wait, spendWithin, token)
+    local slotTtl = limit.a
+    command('ZREMRANGEBYSCORE', key, '-inf', textOf[now])
+    command('ZADD', key, textOf[now + slotTtl], slotName(token, slotTtl))
     state.available = state.available - 1
     state.fullAfter = max(state.fullAfter, slotTtl)
-    command('PEXPIRE', key, ttlUntil(now + state.fullAfter))
+    local ttl = newTtl(key, now + state.fullAfter)
+    if ttl then
+      command('PEXPIRE', key, ttl)
+    end
     return spendWithin
   end,
 

@@ -6,8 +6,9 @@
 -- have come back by themselves are not given back. For one of the latest attempts it is exactly
 -- as full. For an older attempt it can be less full.
 kinds.bucket.refund = function(key, unitsPerToken, unitsPerMicro, mark, token, charged, chargedAt)
-  local bucket = readBucket(key)
-  if not bucket then
+  local bucket = {}
+  readBucket(bucket, key)
+  if not bucket.value then
     return false, 0
   end
   local stateNow = bucket.now
@@ -28,7 +29,7 @@ kinds.bucket.refund = function(key, unitsPerToken, unitsPerMicro, mark, token, c
       unitsBack = div(unitsBack, unitsPerMicro) * basePerMicro
     end
     local missing = missingAt(baseFullAt, baseFraction - unitsBack, stateNow, basePerMicro)
-    baseFraction = fmod(missing, basePerMicro)
+    baseFraction = missing % basePerMicro
     baseFullAt = stateNow + (missing - baseFraction) / basePerMicro
   end
 
@@ -79,11 +80,13 @@ kinds.bucket.refund = function(key, unitsPerToken, unitsPerMicro, mark, token, c
 
   refunded = refunded + microsBack
   fullAt, fraction = toRate(fullAt, fraction, perMicro, bucket.unitsPerMicro)
-  local value = packBucket(
+  local numbers = pack(
+    ALL_NUMBERS, BUCKET_VERSION,
     stateNow, bucket.skew, fullAt, fraction, bucket.bornAt, bucket.unitsPerToken,
-    bucket.unitsPerMicro
-  ) .. packHistory(baseFullAt, baseFraction, basePerMicro, latestOlder, refunded, count) .. kept
-  command('SET', key, value, 'KEEPTTL')
+    bucket.unitsPerMicro,
+    baseFullAt, baseFraction, basePerMicro, latestOlder, refunded, count
+  )
+  command('SET', key, numbers .. kept, 'KEEPTTL')
   -- `refunded` begins anew when the bucket does.
   return true, max(0, mark - stateNow)
 end

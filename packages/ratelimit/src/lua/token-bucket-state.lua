@@ -2,7 +2,7 @@
 -- It is a string of a version byte, the numbers of the bucket, those of its history, and attempts.
 -- bucket: writtenAt skew fullAt fraction bornAt unitsPerToken unitsPerMicro
 --   writtenAt      the time of the latest write
---   skew           by how much the state's own time is ahead of the clock (adjustSkew)
+--   skew           by how much the state's own time is ahead of the clock (MAX_SET_BACK)
 --   fullAt         when the bucket is full again, without a fraction
 --   fraction       the units that are missing at fullAt, fewer than come back in a µs
 --   bornAt         when this state began; a full bucket begins a new state
@@ -25,25 +25,28 @@
 local BUCKET_VERSION = 1
 local BUCKET_NUMBERS = '>BI7I7I7I7I7I7I7'
 local HISTORY_NUMBERS = '>I7I7I7I7I7I7'
+local ALL_NUMBERS = BUCKET_NUMBERS .. 'I7I7I7I7I7I7'
 -- Where the history and the attempts begin.
 local HISTORY_START = 51
 local ATTEMPTS_START = 93
 
 -- Returns how many tokens there are if so many units are missing.
 local function tokensLeft(limit, unitsPerToken, missing)
-  if missing >= limit * unitsPerToken then
-    return 0
-  end
-  return div(limit * unitsPerToken - missing, unitsPerToken)
+  local units = limit * unitsPerToken - missing
+  return units > 0 and (units - units % unitsPerToken) / unitsPerToken or 0
 end
 
 -- Returns the units that are missing at a time.
 local function missingAt(fullAt, fraction, at, unitsPerMicro)
-  return max(0, (fullAt - at) * unitsPerMicro + fraction)
+  local missing = (fullAt - at) * unitsPerMicro + fraction
+  return missing > 0 and missing or 0
 end
 
 -- Returns the time in which so many units come back, rounded up.
 local function refillTime(units, unitsPerMicro)
+  if unitsPerMicro == 1 then
+    return units
+  end
   return div(units + unitsPerMicro - 1, unitsPerMicro)
 end
 
@@ -64,7 +67,7 @@ local function fullAfterCharge(fullAt, fraction, from, at, units, unitsPerMicro)
   end
   fullAt, fraction = toRate(fullAt, fraction, from, unitsPerMicro)
   local missing = missingAt(fullAt, fraction, at, unitsPerMicro) + units
-  local rest = fmod(missing, unitsPerMicro)
+  local rest = missing % unitsPerMicro
   return at + (missing - rest) / unitsPerMicro, rest, unitsPerMicro
 end
 
@@ -79,26 +82,18 @@ end
 
 -- Writes the rate after each attempt that has the rate of the bucket.
 local function withRates(attempts, bucket)
-  local rate = format('*%.0f/%.0f', bucket.unitsPerToken, bucket.unitsPerMicro)
+  local rate = format('*%d/%d', bucket.unitsPerToken, bucket.unitsPerMicro)
   return (string.gsub(attempts, '(=%d+)(%*?)', function(granted, star)
     return granted .. (star == '' and rate or star)
   end))
 end
 
-local function packBucket(writtenAt, skew, fullAt, fraction, bornAt, unitsPerToken, unitsPerMicro)
-  return pack(
-    BUCKET_NUMBERS, BUCKET_VERSION,
-    writtenAt, skew, fullAt, fraction, bornAt, unitsPerToken, unitsPerMicro
-  )
-end
-
-local function packHistory(fullAt, fraction, perMicro, latestOlder, refunded, count)
-  return pack(HISTORY_NUMBERS, fullAt, fraction, perMicro, latestOlder, refunded, count)
-end
-
--- Returns the bucket as a table of its fields, its `value` and the state's own `now`; nothing if
--- there is no state.
-local function readBucket(key)
+-- Reads a bucket into a table: its fields, its `value` (false if there is no bucket) and the
+-- state's own `now`.
+local function readBucket(bucket, key)
+  bucket.value = false
+  bucket.skew = 0
+  bucket.now = now
   local value = command('GET', key)
   if not value or #value < ATTEMPTS_START - 1 then
     return
@@ -111,28 +106,25 @@ local function readBucket(key)
   then
     return
   end
-  local bucket = {
-    writtenAt = writtenAt,
-    fullAt = fullAt,
-    fraction = max(0, min(fraction, unitsPerMicro - 1)),
-    bornAt = bornAt,
-    unitsPerToken = max(1, unitsPerToken),
-    unitsPerMicro = max(1, unitsPerMicro),
-    value = value,
-    skew = skew,
-    now = now + skew,
-  }
-  local changed
-  bucket.skew, changed = adjustSkew(writtenAt, skew)
-  if changed then
-    bucket.now = now + bucket.skew
+  if now + skew < writtenAt - MAX_SET_BACK then
+    skew = writtenAt - now
     allowWriteWhenFull(key)
-    local numbers = packBucket(
-      writtenAt, bucket.skew, fullAt, fraction, bornAt, unitsPerToken, unitsPerMicro
+    local numbers = pack(
+      BUCKET_NUMBERS, BUCKET_VERSION,
+      writtenAt, skew, fullAt, fraction, bornAt, unitsPerToken, unitsPerMicro
     )
     command('SET', key, numbers .. sub(value, HISTORY_START), 'KEEPTTL')
   end
-  return bucket
+  unitsPerToken = max(1, unitsPerToken)
+  unitsPerMicro = max(1, unitsPerMicro)
+  bucket.value = value
+  bucket.skew = skew
+  bucket.now = now + skew
+  bucket.fullAt = fullAt
+  bucket.fraction = min(fraction, unitsPerMicro - 1)
+  bucket.bornAt = bornAt
+  bucket.unitsPerToken = unitsPerToken
+  bucket.unitsPerMicro = unitsPerMicro
 end
 
 -- Returns the numbers of the history of a bucket.

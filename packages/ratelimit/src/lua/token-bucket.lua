@@ -9,73 +9,72 @@ local MAX_ATTEMPTS = 16
 local MAX_WAITING = 64
 
 kinds.bucket = {
-  inspect = function(key, limit, unitsPerToken, unitsPerMicro, minCost, spendWithin, token)
-    local bucket = readBucket(key)
+  inspect = function(state, key, limit, request, token)
+    readBucket(state, key)
+    local value = state.value
+    local unitsPerToken = limit.a
+    local unitsPerMicro = limit.b
     local missing = 0
-    if bucket then
-      local fullAt, fraction =
-        toRate(bucket.fullAt, bucket.fraction, bucket.unitsPerMicro, unitsPerMicro)
-      missing = missingAt(fullAt, fraction, bucket.now, unitsPerMicro)
+    if value then
+      local fullAt, fraction = state.fullAt, state.fraction
+      if state.unitsPerMicro ~= unitsPerMicro then
+        fullAt, fraction = toRate(fullAt, fraction, state.unitsPerMicro, unitsPerMicro)
+      end
+      missing = missingAt(fullAt, fraction, state.now, unitsPerMicro)
     end
-    local state = {
-      available = tokensLeft(limit, unitsPerToken, missing),
-      fullAfter = refillTime(missing, unitsPerMicro),
-      readyAfter = 0,
-      missing = missing,
-      bucket = bucket,
-    }
-    local excess = missing - (limit - minCost) * unitsPerToken
-    if excess > 0 then
-      state.readyAfter = refillTime(excess, unitsPerMicro)
-    end
-    if spendWithin > 0 then
-      local missingLater = max(missing, spendWithin * unitsPerMicro)
-      state.grantableLater = tokensLeft(limit, unitsPerToken, missingLater)
+    state.missing = missing
+    state.available = tokensLeft(limit.max, unitsPerToken, missing)
+    state.fullAfter = refillTime(missing, unitsPerMicro)
+    local excess = missing - (limit.max - request.minCost) * unitsPerToken
+    state.readyAfter = excess > 0 and refillTime(excess, unitsPerMicro) or 0
+    if request.spendWithin > 0 then
+      local missingLater = max(missing, request.spendWithin * unitsPerMicro)
+      state.grantableLater = tokensLeft(limit.max, unitsPerToken, missingLater)
     end
 
     local name = ',' .. shortName(token) .. '@'
-    local from = bucket and find(bucket.value, name, ATTEMPTS_START, true)
+    state.name = name
+    local from = value and find(value, name, ATTEMPTS_START, true)
     local at, granted, later
     if from then
-      at, granted, later = match(bucket.value, '^(%d+)=(%d+)(.*)$', from + #name)
+      at, granted, later = match(value, '^(%d+)=(%d+)(.*)$', from + #name)
     end
     if at then
-      local _, _, _, _, refunded = readHistory(bucket.value)
+      local _, _, _, _, refunded = readHistory(value)
       state.granted = tonumber(granted)
-      state.wait = max(0, bucket.bornAt + at - bucket.now)
-      state.mark = bucket.fullAt + refunded
+      state.wait = max(0, state.bornAt + at - state.now)
+      local mark = state.fullAt + refunded
       for laterGranted, rate in string.gmatch(later, '=(%d+)([^,]*)') do
-        local ownPerToken, ownPerMicro =
-          rateOf(rate, bucket.unitsPerToken, bucket.unitsPerMicro)
-        state.mark = state.mark - refillTime(laterGranted * ownPerToken, ownPerMicro)
+        local ownPerToken, ownPerMicro = rateOf(rate, state.unitsPerToken, state.unitsPerMicro)
+        mark = mark - refillTime(laterGranted * ownPerToken, ownPerMicro)
       end
+      state.mark = mark
     end
-    return state
   end,
 
-  charge = function(
-    key, limit, unitsPerToken, unitsPerMicro, granted, wait, spendWithin, token, state
-  )
-    local bucket = state.missing > 0 and state.bucket
-    local skew = state.bucket and state.bucket.skew or 0
+  charge = function(state, key, limit, granted, wait, spendWithin)
+    local unitsPerToken = limit.a
+    local unitsPerMicro = limit.b
+    local skew = state.skew
     local stateNow = now + skew
     local later = wait + spendWithin
-    local bornAt = bucket and bucket.bornAt or stateNow
+    local bornAt = stateNow
     local baseFullAt, baseFraction, basePerMicro = bornAt, 0, unitsPerMicro
     local latestOlder, refunded, count = bornAt, 0, 0
     -- The attempts are what `text` contains from `from` on. Long texts are copied once only.
     local text, from = '', 1
-    if bucket then
-      baseFullAt, baseFraction, basePerMicro, latestOlder, refunded, count =
-        readHistory(bucket.value)
-      text, from = bucket.value, ATTEMPTS_START
-      if bucket.unitsPerToken ~= unitsPerToken or bucket.unitsPerMicro ~= unitsPerMicro then
-        text, from = withRates(sub(text, from), bucket), 1
+    local missing = state.missing
+    if missing > 0 then
+      bornAt = state.bornAt
+      text, from = state.value, ATTEMPTS_START
+      baseFullAt, baseFraction, basePerMicro, latestOlder, refunded, count = readHistory(text)
+      if state.unitsPerToken ~= unitsPerToken or state.unitsPerMicro ~= unitsPerMicro then
+        text, from = withRates(sub(text, from), state), 1
       end
     end
 
-    local missing = max(0, state.missing - later * unitsPerMicro) + granted * unitsPerToken
-    local fraction = fmod(missing, unitsPerMicro)
+    missing = max(0, missing - later * unitsPerMicro) + granted * unitsPerToken
+    local fraction = missing % unitsPerMicro
     local fullAt = stateNow + later + (missing - fraction) / unitsPerMicro
     missing = missing + later * unitsPerMicro
     count = count + 1
@@ -101,15 +100,23 @@ kinds.bucket = {
       count = count - 1
     end
 
-    state.available = tokensLeft(limit, unitsPerToken, missing)
-    state.fullAfter = refillTime(missing, unitsPerMicro)
+    local fullAfter = refillTime(missing, unitsPerMicro)
+    state.available = tokensLeft(limit.max, unitsPerToken, missing)
+    state.fullAfter = fullAfter
     state.mark = fullAt + refunded
-    local offset = format('%.0f', max(0, stateNow + later - bornAt))
-    local value = packBucket(
-      stateNow, skew, fullAt, fraction, bornAt, unitsPerToken, unitsPerMicro
-    ) .. packHistory(baseFullAt, baseFraction, basePerMicro, latestOlder, refunded, count)
-      .. sub(text, from) .. ',' .. shortName(token) .. '@' .. offset .. '=' .. textOf[granted]
-    command('SET', key, value, 'PX', ttlUntil(now + state.fullAfter))
+    local numbers = pack(
+      ALL_NUMBERS, BUCKET_VERSION,
+      stateNow, skew, fullAt, fraction, bornAt, unitsPerToken, unitsPerMicro,
+      baseFullAt, baseFraction, basePerMicro, latestOlder, refunded, count
+    )
+    local value = numbers .. sub(text, from) .. state.name
+      .. format('%d', max(0, stateNow + later - bornAt)) .. '=' .. textOf[granted]
+    local ttl = newTtl(key, now + fullAfter)
+    if ttl then
+      command('SET', key, value, 'PX', ttl)
+    else
+      command('SET', key, value, 'KEEPTTL')
+    end
     return spendWithin
   end,
 }
