@@ -146,7 +146,8 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
       writeAll(patches, { ...bulk, write: (id, patch) => update(id, patch, options) }),
     put,
     async putMany(values, options) {
-      await writeAll(values, { ...bulk, write: (id, value) => put(id, value, options) })
+      const write = (id: Id, value: T) => writer.queue({ id, kind: 'write', value }, options)
+      await writeAll(values, { ...bulk, write })
     },
     async delete(id, options) {
       await writer.queue({ id, kind: 'delete', value: null }, options)
