@@ -21,6 +21,12 @@ const add = defineScript({
   lua: "redis.call('RPUSH', KEYS[1], ARGV[1]) return 1",
   parse: Number,
 })
+const pushAlone = defineScript({
+  name: 'push alone',
+  separate: true,
+  lua: "return redis.call('RPUSH', KEYS[1], ARGV[1])",
+  parse: Number,
+})
 const settings: ClientOptions = { resilience: { readTimeout: '5s', writeTimeout: '5s' } }
 
 describe.each(flavours)('over $name, the calls of one key', ({ standalone }) => {
@@ -162,5 +168,14 @@ onEach((bench) => {
     for (const server of bench().servers) await server.resume()
     expect(await Promise.all(calls)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1))
     expect((await watched.commands('EVALSHA', 'EVAL')).length).toBeLessThanOrEqual(4)
+  })
+
+  it('the calls of a separate script are commands of their own, in order', async () => {
+    const client = bench().newClient()
+    await Promise.all(['{k}1', '{k}2'].map((key) => client.run(pushAlone, [key], ['warm'])))
+    const watched = await bench().watch()
+    const calls = ['{k}1', '{k}2', '{k}1', '{k}1'].map((key) => client.run(pushAlone, [key], ['x']))
+    expect(await Promise.all(calls)).toEqual([2, 2, 3, 4])
+    expect(await watched.commands('EVALSHA', 'EVAL')).toHaveLength(4)
   })
 })

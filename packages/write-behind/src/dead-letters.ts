@@ -157,7 +157,7 @@ async function decodeLetter<T, Id>(
   stored: StoredWrite,
   format: WriteFormat<T>,
 ): Promise<DeadLetter<T, Id>> {
-  const decoded = await format.decode<Id>(partition, stored)
+  const decoded = await format.decode<Id>(stored)
   // An unreadable write has become a dead letter, perhaps because it is unreadable.
   const write = 'error' in decoded ? undefined : decoded
   const { field, sequence, kind, isNumber, metadata } = stored

@@ -59,10 +59,9 @@ export class QueueWriter<T, Id extends WriteId> {
     if (kind !== 'delete' && (value === null || value === undefined))
       throw new InvalidOptionError('value', 'a value; delete(id) removes the row', value)
     const { flags, payload } = format.encode(key, value)
-    const ttl = String((policy.storing(value, {}) ?? { ttl: FALLBACK_TTL }).ttl)
-    const args = [encodeId(id), payload, ttl]
-    if (kind === 'patch') args.push(lease, format.encodePatch(key, patch))
-    return { key, kind, flags, args }
+    const { ttl } = policy.storing(value, {}) ?? { ttl: FALLBACK_TTL }
+    const args = kind === 'patch' ? [payload, lease, format.encodePatch(key, patch)] : [payload]
+    return { key, kind, flags, id: encodeId(id), ttl, args }
   }
 }
 

@@ -13,7 +13,10 @@ export interface EncodedWrite {
   readonly kind: 'write' | 'delete' | 'patch'
   /** The flags of the frame that the script makes. */
   readonly flags: number
-  /** The id, the payload and the ttl. For a patch, the lease and the patch follow. */
+  /** The id, and the ttl of the entry in ms. */
+  readonly id: string
+  readonly ttl: number
+  /** The payload. For a patch, the lease and the patch follow. */
   readonly args: readonly Argument[]
 }
 
@@ -52,6 +55,7 @@ export class WriteBatches {
       partition,
       waiting: [],
       isBusy: false,
+      deadline: undefined,
     }))
   }
 
@@ -69,9 +73,9 @@ export class WriteBatches {
     const queue = this.#queues[partition.index]!
     if (!queue.isBusy) this.#schedule(queue)
     return new Promise((resolve, reject) => {
-      const deadline = this.#deadlines.set(entries.writeTimeout, () => this.#giveUp(queue, waiting))
-      const waiting = new WaitingWrite(write, deadline, resolve, reject)
+      const waiting = new WaitingWrite(write, resolve, reject)
       queue.waiting.push(waiting)
+      if (!queue.deadline) this.#setDeadline(queue, waiting)
     })
   }
 
@@ -92,7 +96,9 @@ export class WriteBatches {
 
   async #sendNext(queue: PartitionQueue): Promise<void> {
     const batch = takeBatch(queue)
-    for (const { deadline } of batch) this.#deadlines.done(deadline)
+    if (queue.deadline) this.#deadlines.done(queue.deadline)
+    queue.deadline = undefined
+    if (queue.waiting.length > 0) this.#setDeadline(queue, queue.waiting[0]!)
     if (batch.length > 0) await this.#send(queue.partition, batch)
     // The writes that the callers of this batch make next are sent with those that wait.
     if (queue.waiting.length > 0) this.#schedule(queue)
@@ -126,11 +132,14 @@ export class WriteBatches {
     const keys: string[] = []
     let kinds = ''
     let flags = ''
+    // No id has a line break (`createKeys`). Fewer arguments cost less to write and to receive.
+    let lines = ''
     const argsOfWrites: Argument[] = []
     for (const { write } of batch) {
       keys.push(write.key)
       kinds += write.kind[0]!
       flags += String.fromCharCode(write.flags)
+      lines += `${write.id}\n${write.ttl}\n`
       argsOfWrites.push(...write.args)
     }
     const { stream, pending } = partition
@@ -142,7 +151,7 @@ export class WriteBatches {
         const letters = await store.changeTogether(
           queueWritesScript,
           keys,
-          [...args, String(maxPending), kinds, flags, ...argsOfWrites],
+          [...args, String(maxPending), kinds, flags, lines, ...argsOfWrites],
           [stream, pending, session],
         )
         if (durable && letters.includes('S')) shortfall = await durable.confirm(session, number)
@@ -153,38 +162,50 @@ export class WriteBatches {
     return { outcomes, shortfall }
   }
 
-  /** Rejects a write that could not be sent in time, because Redis is slow or does not answer. */
-  #giveUp({ partition, waiting }: PartitionQueue, late: WaitingWrite): void {
-    waiting.splice(waiting.indexOf(late), 1)
-    this.#unsettled--
-    const { key } = late.write
+  /** Sets the deadline of a queue, which is that of its oldest write. */
+  #setDeadline(queue: PartitionQueue, { since }: WaitingWrite): void {
     const { writeTimeout } = this.#dependencies.client.entries
-    late.reject(
-      new ConnectionError(
-        `The write of "${key}" was not sent: earlier writes of "${partition.stream}" were not ` +
-          `answered within ${writeTimeout} ms. Check that Redis answers, or allow more time.`,
-        { code: 'NOT_SENT', key },
-      ),
-    )
+    const left = since + writeTimeout - performance.now()
+    queue.deadline = this.#deadlines.set(left, () => this.#giveUp(queue))
+  }
+
+  /** Rejects the writes that could not be sent in time: Redis is slow or does not answer. */
+  #giveUp(queue: PartitionQueue): void {
+    const { partition, waiting } = queue
+    const { writeTimeout } = this.#dependencies.client.entries
+    const now = performance.now()
+    const inTime = waiting.findIndex(({ since }) => since + writeTimeout > now)
+    const late = waiting.splice(0, inTime === -1 ? waiting.length : inTime)
+    queue.deadline = undefined
+    if (waiting.length > 0) this.#setDeadline(queue, waiting[0]!)
+    this.#unsettled -= late.length
+    for (const { write, reject } of late) {
+      const { key } = write
+      reject(
+        new ConnectionError(
+          `The write of "${key}" was not sent: earlier writes of "${partition.stream}" were not ` +
+            `answered within ${writeTimeout} ms. Check that Redis answers, or allow more time.`,
+          { code: 'NOT_SENT', key },
+        ),
+      )
+    }
   }
 }
 
 /** A write, and the functions that settle the promise of its caller. */
 class WaitingWrite {
   readonly write: EncodedWrite
-  /** Until when it must be sent. */
-  readonly deadline: ReturnType<Deadlines['set']>
+  /** By `performance.now()`. */
+  readonly since = performance.now()
   readonly resolve: (outcome: WriteOutcome) => void
   readonly reject: (error: unknown) => void
 
   constructor(
     write: EncodedWrite,
-    deadline: WaitingWrite['deadline'],
     resolve: WaitingWrite['resolve'],
     reject: WaitingWrite['reject'],
   ) {
     this.write = write
-    this.deadline = deadline
     this.resolve = resolve
     this.reject = reject
   }
@@ -196,6 +217,8 @@ interface PartitionQueue {
   waiting: WaitingWrite[]
   /** Whether a batch is under way, or will be sent at the end of this tick. */
   isBusy: boolean
+  /** Until when the oldest of these writes must be sent. */
+  deadline: ReturnType<Deadlines['set']> | undefined
 }
 
 /** Removes the next batch from a queue. */
@@ -203,6 +226,7 @@ function takeBatch(queue: PartitionQueue): WaitingWrite[] {
   const { waiting } = queue
   let length = 0
   for (let bytes = 0; length < waiting.length && length < MAX_WRITES; length++) {
+    bytes += waiting[length]!.write.id.length
     for (const argument of waiting[length]!.write.args) bytes += argument.length
     if (bytes > MAX_BYTES && length > 0) break
   }

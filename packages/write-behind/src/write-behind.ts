@@ -119,7 +119,10 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
   })
   const serialized = serializeByKey()
   const renewals = new Renewals()
-  const bulkConcurrency = Math.min(MAX_BULK_CONCURRENCY, client.entries.atOnce)
+  const bulk = {
+    concurrency: Math.min(MAX_BULK_CONCURRENCY, client.entries.atOnce),
+    partitionOf: (id: Id) => partitions.of(id),
+  }
   const monitored = monitorQueue(client, prefix, partitions)
   closeWith(client, monitored)
   const close = async (): Promise<void> => {
@@ -140,10 +143,11 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
 
     update,
     updateMany: (patches, options) =>
-      writeAll(patches, bulkConcurrency, (id, patch) => update(id, patch, options)),
+      writeAll(patches, { ...bulk, write: (id, patch) => update(id, patch, options) }),
     put,
     async putMany(values, options) {
-      await writeAll(values, bulkConcurrency, (id, value) => put(id, value, options))
+      const write = (id: Id, value: T) => writer.queue({ id, kind: 'write', value }, options)
+      await writeAll(values, { ...bulk, write })
     },
     async delete(id, options) {
       await writer.queue({ id, kind: 'delete', value: null }, options)

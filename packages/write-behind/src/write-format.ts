@@ -27,6 +27,8 @@ export interface WriteHead {
 
 /** A write in the stream or among the dead letters, whose value is not decoded yet. */
 export interface StoredWrite extends WriteHead {
+  /** The key of its entry. */
+  readonly key: string
   /** Whether the id is a number. */
   readonly isNumber: boolean
   readonly kind: 'write' | 'delete'
@@ -36,14 +38,34 @@ export interface StoredWrite extends WriteHead {
   readonly metadata: Readonly<Record<string, Buffer | undefined>>
 }
 
-/** A decoded write. */
-export interface QueuedWrite<T, Id> extends WriteHead {
+/** A decoded write. There is one for each write of a batch, and its class keeps them small. */
+export class QueuedWrite<T, Id> implements WriteHead {
+  readonly position: string
+  readonly field: string
+  readonly sequence: number
+  readonly replayed: boolean
   readonly id: Id
   readonly kind: 'write' | 'delete'
   readonly value: T | null
   /** Whether the write was merged from a patch. */
   readonly isPatch: boolean
   readonly patch: unknown
+
+  constructor(
+    { position, field, sequence, replayed, isNumber, kind }: StoredWrite,
+    { absent, value }: Decoded<T>,
+    patch: Decoded<unknown> | undefined,
+  ) {
+    this.position = position
+    this.field = field
+    this.sequence = sequence
+    this.replayed = replayed
+    this.id = (isNumber ? Number(field) : field) as Id
+    this.kind = kind
+    this.value = absent ? null : value
+    this.isPatch = patch !== undefined
+    this.patch = patch?.value
+  }
 }
 
 /** A write that cannot be decoded. */
@@ -85,11 +107,8 @@ export class WriteFormat<T> {
   }
 
   /** Decodes a write. It is synchronous if the schema is, which saves a promise for each write. */
-  decode<Id>(
-    partition: Partition,
-    stored: StoredWrite,
-  ): MaybePromise<QueuedWrite<T, Id> | UnreadableWrite> {
-    const key = partition.entry(stored.field)
+  decode<Id>(stored: StoredWrite): MaybePromise<QueuedWrite<T, Id> | UnreadableWrite> {
+    const { key } = stored
     const value = this.#values.decode(key, stored.value)
     const patch =
       stored.patch === undefined ? undefined : this.#patches.decode(patchKey(key), stored.patch)
@@ -106,26 +125,22 @@ export function parseWrite(
 ): StoredWrite | undefined {
   const position = rawPosition.toString('latin1')
   const id = fields[0]!.toString()
-  const metadata = fields.length > 2 ? metadataOf(fields) : NO_METADATA
   const field = id.slice(2)
-  const sequence =
-    metadata.sequence === undefined
-      ? Number(position.slice(0, position.indexOf('-')))
-      : Number(metadata.sequence)
-  if (
-    !/^[ns]:./s.test(id) ||
-    (id.startsWith('n') && String(Number(field)) !== field) ||
-    !Number.isSafeInteger(sequence) ||
-    sequence < 0 ||
-    !isValidId(partition, field)
-  )
+  const isNumber = id.startsWith('n:')
+  if (field === '' || !(isNumber ? String(Number(field)) === field : id.startsWith('s:')))
     return undefined
+  const key = keyOf(partition, field)
+  const metadata = fields.length > 2 ? metadataOf(fields) : NO_METADATA
+  const replayed = metadata.sequence !== undefined
+  const sequence = Number(replayed ? metadata.sequence : sequenceAt(position))
+  if (key === undefined || !Number.isSafeInteger(sequence) || sequence < 0) return undefined
   return {
     position,
     field,
-    isNumber: id.startsWith('n'),
     sequence,
-    replayed: metadata.sequence !== undefined,
+    replayed,
+    key,
+    isNumber,
     kind: metadata.kind === undefined ? 'write' : 'delete',
     value: fields[1]!,
     patch: metadata.patch,
@@ -140,13 +155,17 @@ export function encodeId(id: string | number): string {
 
 type MaybePromise<R> = R | Promise<R>
 
-function isValidId(partition: Partition, field: string): boolean {
+/** Returns the key of the entry of an id, or `undefined` if no id is stored like that. */
+function keyOf(partition: Partition, field: string): string | undefined {
   try {
-    partition.entry(field)
-    return true
+    return partition.entry(field)
   } catch {
-    return false
+    return undefined
   }
+}
+
+function sequenceAt(position: string): string {
+  return position.slice(0, position.indexOf('-'))
 }
 
 function decodedWrite<T, Id>(
@@ -154,27 +173,20 @@ function decodedWrite<T, Id>(
   value: Decoded<T> | Undecodable,
   patch: Decoded<unknown> | Undecodable | undefined,
 ): QueuedWrite<T, Id> | UnreadableWrite {
-  const { position, field, sequence, replayed, isNumber, kind } = stored
-  const head = { position, field, sequence, replayed }
-  for (const part of [value, patch]) {
-    if (part instanceof Undecodable)
-      return {
-        ...head,
-        error: new CodecError(
-          `The write ${sequence} of "${field}" can't be read: ${part.error.message}`,
-          { cause: part.error },
-        ),
-      }
-  }
-  const { absent, value: decodedValue } = value as Decoded<T>
-  return {
-    ...head,
-    kind,
-    id: (isNumber ? Number(field) : field) as Id,
-    value: absent ? null : decodedValue,
-    isPatch: patch !== undefined,
-    patch: (patch as Decoded<unknown> | undefined)?.value,
-  }
+  if (value instanceof Undecodable) return unreadable(stored, value)
+  if (patch instanceof Undecodable) return unreadable(stored, patch)
+  return new QueuedWrite<T, Id>(stored, value, patch)
+}
+
+function unreadable(
+  { position, field, sequence, replayed }: StoredWrite,
+  { error: cause }: Undecodable,
+): UnreadableWrite {
+  const error = new CodecError(
+    `The write ${sequence} of "${field}" can't be read: ${cause.message}`,
+    { cause },
+  )
+  return { position, field, sequence, replayed, error }
 }
 
 const patchKey = (key: string): string => `${key}:patch`

@@ -42,6 +42,24 @@ describe.each(cases)('bulk writes, on $name', ({ start }) => {
     await rows.close()
   })
 
+  it('putMany keeps the order of the writes of an id, however many there are', async () => {
+    const rows = setup.rows({ partitions: 8 })
+    const writes = Array.from({ length: 1_200 }, (_, i) => [`r${i % 7}`, { name: `${i}` }] as const)
+    await rows.putMany(writes)
+    const ids = Array.from({ length: 7 }, (_, i) => `r${i}`)
+    const last = ids.map((id) => writes.findLast(([other]) => other === id)![1])
+    expect(await rows.getMany(ids)).toEqual(last)
+    setup.startWorker({ partitions: 8, coalesce: false })
+    await Promise.all(ids.map((id) => rows.flushed(id)))
+    for (const id of ids) {
+      const flushed = setup.table.calls.flat().filter((write) => write.id === id)
+      expect(flushed.map(({ value }) => value)).toEqual(
+        writes.filter(([other]) => other === id).map(([, value]) => value),
+      )
+    }
+    await rows.close()
+  })
+
   it('updateMany merges patches, also of one id, and resolves to the new values', async () => {
     const rows = setup.counters()
     expect(

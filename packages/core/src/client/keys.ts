@@ -99,7 +99,7 @@ export function rawKey(key: string): string {
       )
     return key
   }
-  if (key === beside(tag))
+  if (key.endsWith('}') && key === beside(tag))
     throw new InvalidKeyError(
       `The key ${quoted(key)} would have the lease of ${quoted(tag)}: ` +
         'give its hash tag another name, or none.',
@@ -142,8 +142,14 @@ export function isBeside(key: string): boolean {
   const tag = hashTag(key)
   return (
     tag !== undefined &&
-    ((tag.includes(':') && key.startsWith(`${beside(tag)}:`)) || companionOf(key) !== undefined)
+    ((tag.includes(':') && isBesideTag(key, tag)) || companionOf(key) !== undefined)
   )
+}
+
+/** Whether a key begins with `beside(tag)` and a colon, where `tag` is its hash tag. */
+function isBesideTag(key: string, tag: string): boolean {
+  const open = key.indexOf('{')
+  return key[open + tag.length + 2] === ':' && key.slice(0, open) === stem(tag)
 }
 
 /**
@@ -174,8 +180,9 @@ export function epochKey(namespace: string, prefix: string): string {
  */
 export function companionOf(key: string): string | undefined {
   const end = key.lastIndexOf(':')
+  if (end < 0 || !isCompanionName(key.slice(end + 1))) return undefined
   const tag = hashTag(key)
-  if (tag === undefined || end < 0 || !isCompanionName(key.slice(end + 1))) return undefined
+  if (tag === undefined) return undefined
   const start = key.slice(0, end)
   return start === beside(tag) ? tag : start
 }

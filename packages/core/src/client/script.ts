@@ -15,6 +15,7 @@ export interface Script<R> {
   readonly sha: string
   readonly binary: boolean
   readonly readOnly: boolean
+  readonly separate: boolean
   /** Converts the reply of one call into the result of `client.run`. */
   readonly parse: (reply: Reply) => R
 }
@@ -61,6 +62,12 @@ export interface ScriptDefinition<R> {
    * key do not wait for each other. Default false.
    */
   readonly readOnly?: boolean
+  /**
+   * Whether each call is a command of its own instead of being sent together with other calls of
+   * its tick. Use this for a script whose call does the work of many: to combine its calls would
+   * copy all of their keys and arguments in Lua. Default false.
+   */
+  readonly separate?: boolean
   /** Converts the reply of one call. */
   readonly parse: (reply: Reply) => R
 }
@@ -89,6 +96,7 @@ export function defineScript<R>({
   sharedTables = false,
   binary = false,
   readOnly = false,
+  separate = false,
   parse,
 }: ScriptDefinition<R>): Script<R> {
   if (typeof lua !== 'string' || !/\breturn\b/.test(lua))
@@ -113,6 +121,7 @@ export function defineScript<R>({
     },
     binary,
     readOnly,
+    separate,
     parse,
   }
 }

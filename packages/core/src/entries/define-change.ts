@@ -67,6 +67,7 @@ end`
     functions: `${announceLua}\n${functions}`,
     lua: `${announceAll}\n${lua}`,
     after: publishAnnouncementsLua,
+    separate: true,
   })
 }
 

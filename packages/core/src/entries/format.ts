@@ -272,7 +272,10 @@ class EntryFormat<T> implements Format<T> {
   ): Decoded<T> | Undecodable | Promise<Decoded<T> | Undecodable> {
     let value: T
     try {
-      value = this.#codec.decode(payload, this.#context(key, meta?.associatedData))
+      value = this.#codec.decode(
+        payload,
+        this.#context(key, this.#codec.open && meta?.associatedData),
+      )
     } catch (cause) {
       return undecodable(
         'codec',

@@ -21,12 +21,34 @@ export interface Meta {
 }
 
 /** The content of a frame: a payload, or the fact that the source has none. */
-export interface Framed extends Meta {
+export class Framed implements Meta {
   readonly payload: Buffer
   /** `'present'`, or the `null` or `undefined` that stands for "there is none". */
   readonly presence: Presence
-  /** The data that a codec authenticates together with the payload; see `associatedData`. */
-  readonly associatedData: Buffer
+  readonly version: number | undefined
+  readonly computeTime: number | undefined
+  readonly stamp: Buffer | undefined
+  readonly #stored: Buffer
+  readonly #header: number
+
+  /** `header` is the number of bytes of `stored` before the payload. */
+  constructor(stored: Buffer, header: number, presence: Presence, meta: Meta) {
+    this.payload = header === 0 ? stored : stored.subarray(header)
+    this.presence = presence
+    this.version = meta.version
+    this.computeTime = meta.computeTime
+    this.stamp = meta.stamp
+    this.#stored = stored
+    this.#header = header
+  }
+
+  /**
+   * The data that a codec authenticates together with the payload; see `associatedData`. Few codecs
+   * do, and a view of a Buffer is expensive.
+   */
+  get associatedData(): Buffer {
+    return this.#header === 0 ? EMPTY : authenticatedPart(this.#stored.subarray(0, this.#header))
+  }
 }
 
 export type Presence = 'present' | null | undefined
@@ -54,6 +76,7 @@ const VERSION_BY_SCRIPT = 32
 const KNOWN_FLAGS = VERSION | COMPUTE_TIME | ABSENT | IS_UNDEFINED | STAMP | VERSION_BY_SCRIPT
 const MAX_UINT32 = 0xffff_ffff
 const EMPTY = Buffer.alloc(0)
+const NO_META: Meta = {}
 
 /**
  * Returns what to store for a payload: the payload itself if it has no metadata and can't be
@@ -125,15 +148,7 @@ export function isFrame(stored: string | Buffer): boolean {
  * @example unframe(Buffer.from('{"id":42}'))?.payload.toString() // '{"id":42}'
  */
 export function unframe(stored: Buffer): Framed | undefined {
-  if (!isFrame(stored))
-    return {
-      payload: stored,
-      presence: 'present',
-      version: undefined,
-      computeTime: undefined,
-      stamp: undefined,
-      associatedData: EMPTY,
-    }
+  if (!isFrame(stored)) return new Framed(stored, 0, 'present', NO_META)
   const flags = stored[1]
   if (flags === undefined || (flags & ~KNOWN_FLAGS) !== 0) return undefined
   const fields = fieldsSize(flags)
@@ -145,14 +160,12 @@ export function unframe(stored: Buffer): Framed | undefined {
   const version = flags & VERSION ? stored.readDoubleBE(2) : undefined
   if (version !== undefined && !isVersion(version)) return undefined
   if (version === undefined && (flags & VERSION_BY_SCRIPT) !== 0) return undefined
-  return {
-    payload: stored.subarray(header),
-    presence: !absent ? 'present' : flags & IS_UNDEFINED ? undefined : null,
+  const presence = !absent ? 'present' : flags & IS_UNDEFINED ? undefined : null
+  return new Framed(stored, header, presence, {
     version,
     computeTime: flags & COMPUTE_TIME ? stored.readUInt32BE(flags & VERSION ? 10 : 2) : undefined,
     stamp: flags & STAMP ? stored.subarray(fields, header) : undefined,
-    associatedData: authenticatedPart(stored.subarray(0, header)),
-  }
+  })
 }
 
 function headerOf(presence: Presence, meta: Meta | undefined): Buffer {

@@ -7,6 +7,7 @@
 -- returns 1, or 0 if there is no such session
 -- cost: O(n) in the attempts that have ended
 
-if not wholeNumber(redis.call('HGET', KEYS[1], 'floor')) then return 0 end
-end_attempts(KEYS[1], ARGV[1], ARGV[2])
+local from = wholeNumber(redis.call('HGET', KEYS[1], 'floor'))
+if not from then return 0 end
+end_attempts(KEYS[1], from, ARGV[1], ARGV[2])
 return 1

@@ -24,15 +24,18 @@ local function drop_foreign_entries(stream)
   reportForeignValue(stream, 'positions that no clock has given')
 end
 
--- Appends an entry with the given fields. Returns its sequence.
-local function append(stream, ...)
-  local sequence
-  if last_sequences[stream] then
-    sequence = last_sequences[stream] + 1
-  else
-    sequence = microseconds()
-  end
-  local reply = redis.pcall('XADD', stream, string.format('%d-0', sequence), ...)
+-- Returns the sequence of the next entry, as far as it is known without asking for the last one.
+local function next_sequence(stream)
+  local last = last_sequences[stream]
+  return last and last + 1 or microseconds()
+end
+
+-- Appends an entry: an id, the value that `value_at` returns for its sequence, and further fields.
+-- Returns the sequence.
+local function append(stream, id, value_at, ...)
+  local sequence = next_sequence(stream)
+  local position = string.format('%d-0', sequence)
+  local reply = redis.pcall('XADD', stream, position, id, value_at(sequence), ...)
   if type(reply) == 'table' and reply.err then
     local is_past = reply.err:find('equal or smaller', 1, true)
       or reply.err:find('exhausted', 1, true)
@@ -42,7 +45,7 @@ local function append(stream, ...)
       drop_foreign_entries(stream)
       sequence = last_sequence_of(stream) + 1
     end
-    redis.call('XADD', stream, string.format('%d-0', sequence), ...)
+    redis.call('XADD', stream, string.format('%d-0', sequence), id, value_at(sequence), ...)
   end
   last_sequences[stream] = sequence
   return sequence

@@ -11,7 +11,8 @@
 -- returns 'done'; 'none' if there is no such dead letter; 'closed' or 'over' like queue-writes.lua
 -- cost: O(log n) in the dead letters, and O(n) in the attempts that have ended
 
-local earlier_outcome = outcome_of(KEYS[3], ARGV[1])
+local earlier_outcome, floor = outcome_of(KEYS[3], ARGV[1])
 if earlier_outcome then return earlier_outcome end
 local is_taken = take_dead_letter(KEYS[1], KEYS[2], ARGV[5], false)
-return record_outcome(KEYS[3], ARGV[1], ARGV[2], ARGV[3], ARGV[4], is_taken and 'done' or 'none')
+local outcome = is_taken and 'done' or 'none'
+return record_outcome(KEYS[3], floor, ARGV[1], ARGV[2], ARGV[3], ARGV[4], outcome)

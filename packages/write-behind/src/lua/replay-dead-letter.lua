@@ -18,16 +18,17 @@
 -- returns 'done'; 'none' if there is no such dead letter; 'closed' or 'over' like queue-writes.lua
 -- cost: O(log n) in the dead letters, and O(n) in the attempts that have ended
 
-local earlier_outcome = outcome_of(KEYS[9], ARGV[1])
+local earlier_outcome, floor = outcome_of(KEYS[9], ARGV[1])
 if earlier_outcome then return earlier_outcome end
 local function finish(outcome)
-  return record_outcome(KEYS[9], ARGV[1], ARGV[2], ARGV[3], ARGV[4], outcome)
+  return record_outcome(KEYS[9], floor, ARGV[1], ARGV[2], ARGV[3], ARGV[4], outcome)
 end
 
 local letter, flushed = take_dead_letter(KEYS[4], KEYS[5], ARGV[5], true)
 if not letter then return finish('none') end
 local id, value, sequence = letter[1]:sub(3), letter[2], tonumber(ARGV[5])
-local fields = {letter[1], letter[2]}
+local function value_at() return value end
+local fields = {}
 for i = 3, #letter, 2 do
   local name = letter[i]
   if name ~= 'error' and name ~= 'attempts' and name ~= 'at' then
@@ -35,7 +36,8 @@ for i = 3, #letter, 2 do
     fields[#fields + 1] = letter[i + 1]
   end
 end
-redis.call('HSET', KEYS[8], ARGV[5], string.format('%.0f', append(KEYS[6], unpack(fields))))
+local position = append(KEYS[6], letter[1], value_at, unpack(fields))
+redis.call('HSET', KEYS[8], ARGV[5], string.format('%.0f', position))
 local pending = sequence_of(redis.call('HGET', KEYS[7], id))
 if flushed < sequence and (not pending or pending < sequence) then
   redis.call('HSET', KEYS[7], id, with_sequence(value, sequence))

@@ -6,12 +6,12 @@
 -- Source: RIFL, "Implementing Linearizability at Large Scale and Low Latency" (SOSP '15)
 
 -- Returns the recorded outcome of an attempt, 'over' if it has ended, 'closed' if there is no such
--- session, or nil if the attempt has not been executed yet.
+-- session, or nil if the attempt has not been executed yet. Also returns the floor.
 local function outcome_of(session, attempt)
   local values = redis.call('HMGET', session, 'floor', attempt)
   local floor, outcome = wholeNumber(values[1]), values[2]
   if not floor then return 'closed' end
-  return outcome or (tonumber(attempt) < floor and 'over' or nil)
+  return outcome or (tonumber(attempt) < floor and 'over' or nil), floor
 end
 
 -- Deletes the outcomes of the attempts from `from` up to, but not including, `to`.
@@ -34,28 +34,27 @@ local function forget_attempts(session, from, to)
 end
 
 -- Ends all attempts below `floor`, and the `abandoned` attempts above it, which are separated by
--- spaces.
-local function end_attempts(session, floor, abandoned)
-  local from, to = wholeNumber(redis.call('HGET', session, 'floor')), tonumber(floor)
+-- spaces. `from` is the floor so far. Further fields and values are set with the floor.
+local function end_attempts(session, from, floor, abandoned, ...)
+  local to = math.max(from, tonumber(floor))
   -- HDEL comes first (no attempt is named ''): a full server refuses HSET only in a script that has
   -- not written yet.
-  redis.call('HDEL', session, '')
-  if to > from then
+  if to - from == 1 then
+    redis.call('HDEL', session, '', string.format('%.0f', from))
+  else
+    redis.call('HDEL', session, '')
     forget_attempts(session, from, to)
-    redis.call('HSET', session, 'floor', floor)
   end
+  redis.call('HSET', session, 'floor', string.format('%.0f', to), ...)
   for attempt in abandoned:gmatch('%d+') do
-    if tonumber(attempt) >= math.max(from, to) then
-      redis.call('HSETNX', session, attempt, 'over')
-    end
+    if tonumber(attempt) >= to then redis.call('HSETNX', session, attempt, 'over') end
   end
 end
 
 -- Records the outcome of an attempt until the attempt has ended or the session has expired. Returns
 -- the outcome.
-local function record_outcome(session, attempt, floor, abandoned, ttl, outcome)
-  end_attempts(session, floor, abandoned)
-  redis.call('HSET', session, attempt, outcome)
+local function record_outcome(session, from, attempt, floor, abandoned, ttl, outcome)
+  end_attempts(session, from, floor, abandoned, attempt, outcome)
   redis.call('PEXPIRE', session, ttl)
   return outcome
 end

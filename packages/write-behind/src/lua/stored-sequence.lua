@@ -3,8 +3,10 @@
 
 -- Returns the sequence of a stored value, or nil if it has none.
 local function sequence_of(value)
-  if not value or #value < 10 or value:byte(1) ~= 1 or value:byte(2) % 2 == 0 then return nil end
-  local sequence = struct.unpack('>d', value:sub(3, 10))
+  if not value or #value < 10 then return nil end
+  local control, flags = value:byte(1, 2)
+  if control ~= 1 or flags % 2 == 0 then return nil end
+  local sequence = struct.unpack('>d', value, 3)
   local is_valid = sequence >= 0 and sequence <= 9007199254740991 and sequence % 1 == 0
   return is_valid and sequence or nil
 end

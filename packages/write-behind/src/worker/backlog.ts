@@ -80,7 +80,8 @@ export class Backlog<T, Id> {
     // A write nearly always goes to the end. A replayed one goes where its sequence belongs.
     let index = backlog.writes.length
     while (index > 0 && backlog.writes[index - 1]!.sequence > write.sequence) index--
-    backlog.writes.splice(index, 0, write)
+    if (index === backlog.writes.length) backlog.writes.push(write)
+    else backlog.writes.splice(index, 0, write)
   }
 
   /**
@@ -108,13 +109,10 @@ export class Backlog<T, Id> {
     return Math.max(0, time)
   }
 
-  /** Removes writes of an id that were flushed or became dead letters. */
-  remove(backlog: IdBacklog<T, Id>, writes: readonly BufferedWrite<T, Id>[]): void {
-    const positions = new Set(writes.map(({ position }) => position))
-    for (const position of positions) this.#positions.delete(position)
-    const remaining = backlog.writes.filter(({ position }) => !positions.has(position))
-    backlog.writes.splice(0, backlog.writes.length, ...remaining)
-    if (remaining.length === 0 && !backlog.hasUnread) this.#byId.delete(backlog.id)
+  /** Removes the first writes of an id, which were flushed or became dead letters. */
+  remove(backlog: IdBacklog<T, Id>, count: number): void {
+    for (const { position } of backlog.writes.splice(0, count)) this.#positions.delete(position)
+    if (backlog.writes.length === 0 && !backlog.hasUnread) this.#byId.delete(backlog.id)
   }
 
   /**

@@ -7,19 +7,19 @@ import { Backlog, type BufferedWrite, type IdBacklog } from './backlog.js'
 import type { DatabaseHealth } from './database-health.js'
 import { FlushAnswerError, coalesce, parseFailures, type PendingWrite } from './flush.js'
 import { FlushCaller } from './flush-caller.js'
-import { OwnedQueue } from './owned-queue.js'
+import { OwnedQueue, type FlushedWrites } from './owned-queue.js'
 import { ANOTHER_OWNER, type Ownership } from './ownership.js'
 import type { ProcessingOptions } from './processing-options.js'
 import { StreamReader } from './stream-reader.js'
 import type { UnconfirmedWrites } from './unconfirmed-writes.js'
 
-/** What one id contributes to a batch: groups of writes, each of which is flushed as one write. */
+/** What one id contributes to a batch. */
 interface BatchPart<T, Id> {
   readonly backlog: IdBacklog<T, Id>
-  readonly groups: readonly {
-    readonly write: PendingWrite<T, Id>
-    readonly queued: readonly QueuedWrite<T, Id>[]
-  }[]
+  /** The queued writes that are flushed, in the order of their sequences. */
+  readonly queued: readonly QueuedWrite<T, Id>[]
+  /** The same writes for `flush`: all in one, or each by itself. */
+  readonly writes: readonly PendingWrite<T, Id>[]
 }
 
 /**
@@ -159,7 +159,7 @@ export class PartitionProcessor<T, Id extends WriteId> {
       }
       const part = this.#batchPart(backlog, this.#unconfirmed.max - count)
       parts.push(part)
-      for (const { queued } of part.groups) count += queued.length
+      count += part.queued.length
       if (count === this.#unconfirmed.max) break
     }
     if (parts.length === 0 || !(await this.#unconfirmed.add(count, this.#stopping.signal))) return
@@ -172,7 +172,7 @@ export class PartitionProcessor<T, Id extends WriteId> {
   }
 
   async #flushParts(parts: readonly BatchPart<T, Id>[]): Promise<void> {
-    const batch = parts.flatMap(({ groups }) => groups.map(({ write }) => write))
+    const batch = parts.flatMap(({ writes }) => writes)
     let refused: Map<number, unknown>
     try {
       refused = parseFailures(batch, await this.#caller.call(batch))
@@ -182,15 +182,13 @@ export class PartitionProcessor<T, Id extends WriteId> {
     }
     this.#maxIds = Math.min(this.#options.batchSize, 2 * this.#maxIds)
     await this.#removeFlushed(parts, refused)
-    for (const { backlog, groups } of parts) {
-      const failed = groups.find(({ write }) => refused.has(write.sequence))
-      if (failed)
-        await this.#attemptFailed(
-          backlog,
-          failed.queued,
-          refused.get(failed.write.sequence),
-          'named',
-        )
+    if (refused.size === 0) return
+    for (const { backlog, queued, writes } of parts) {
+      const failed = writes.find(({ sequence }) => refused.has(sequence))
+      if (!failed) continue
+      const before = acceptedCount(writes, refused)
+      const failedWrites = queued.slice(before, before + failed.count)
+      await this.#attemptFailed(backlog, failedWrites, refused.get(failed.sequence), 'named')
     }
   }
 
@@ -200,14 +198,19 @@ export class PartitionProcessor<T, Id extends WriteId> {
    */
   #batchPart(backlog: IdBacklog<T, Id>, max: number): BatchPart<T, Id> {
     const { writes, exhaustedUpTo } = backlog
-    const unreadable = writes.findIndex((write) => 'error' in write)
-    const end =
-      writes[0]!.sequence <= exhaustedUpTo ? 1 : unreadable === -1 ? writes.length : unreadable
-    const queued = writes.slice(0, Math.min(end, max)) as QueuedWrite<T, Id>[]
-    const groups = this.#options.coalesce ? [queued] : queued.map((write) => [write])
+    const most = writes[0]!.sequence <= exhaustedUpTo ? 1 : Math.min(max, writes.length)
+    const queued: QueuedWrite<T, Id>[] = []
+    for (let i = 0; i < most; i++) {
+      const write = writes[i]!
+      if ('error' in write) break
+      queued.push(write)
+    }
     return {
       backlog,
-      groups: groups.map((group) => ({ write: coalesce(group), queued: group })),
+      queued,
+      writes: this.#options.coalesce
+        ? [coalesce(queued)]
+        : queued.map((write) => coalesce([write])),
     }
   }
 
@@ -219,20 +222,20 @@ export class PartitionProcessor<T, Id extends WriteId> {
     parts: readonly BatchPart<T, Id>[],
     refused: ReadonlyMap<number, unknown>,
   ): Promise<void> {
-    const flushed = parts
-      .map(({ backlog, groups }) => {
-        const firstRefused = groups.findIndex(({ write }) => refused.has(write.sequence))
-        const accepted = firstRefused === -1 ? groups : groups.slice(0, firstRefused)
-        return { id: backlog.id, backlog, writes: accepted.flatMap(({ queued }) => queued) }
-      })
-      .filter(({ writes }) => writes.length > 0)
+    const flushed: FlushedWrites<T, Id>[] = []
+    for (const { queued, writes } of parts) {
+      const count = acceptedCount(writes, refused)
+      if (count > 0) flushed.push(count === queued.length ? queued : queued.slice(0, count))
+    }
     if (flushed.length === 0) return
     if (!(await this.#queue.removeFlushed(flushed))) return this.#ownership.lose(ANOTHER_OWNER)
-    for (const { backlog, writes } of flushed) {
+    for (const { backlog, writes } of parts) {
+      const count = acceptedCount(writes, refused)
+      if (count === 0) continue
       this.#health.recordSuccess(backlog.id)
       backlog.failures = 0
       backlog.suspicions = 0
-      this.#backlog.remove(backlog, writes)
+      this.#backlog.remove(backlog, count)
     }
   }
 
@@ -241,10 +244,8 @@ export class PartitionProcessor<T, Id extends WriteId> {
       error instanceof FlushAnswerError ? 'named' : parts.length === 1 ? 'alone' : 'unknown'
     if (blame === 'unknown')
       this.#maxIds = Math.max(1, Math.floor(Math.min(this.#maxIds, parts.length) / 2))
-    for (const { backlog, groups } of parts) {
-      const writes = groups.flatMap(({ queued }) => queued)
-      await this.#attemptFailed(backlog, writes, error, blame)
-    }
+    for (const { backlog, queued } of parts)
+      await this.#attemptFailed(backlog, queued, error, blame)
   }
 
   /** Handles a failed attempt with some writes of an id. */
@@ -298,13 +299,26 @@ export class PartitionProcessor<T, Id extends WriteId> {
       const isMoved = await this.#queue.moveToDeadLetters(write, error, attempts)
       if (!isMoved) return this.#ownership.lose(ANOTHER_OWNER)
     }
-    this.#backlog.remove(backlog, writes)
+    this.#backlog.remove(backlog, writes.length)
     this.#health.forget(backlog.id)
   }
 
   #sleep(ms: number): Promise<void> {
     return sleepUnlessAborted(ms, this.#stopping.signal)
   }
+}
+
+/** Returns the number of queued writes of an id that come before its first refused write. */
+function acceptedCount(
+  writes: readonly PendingWrite<unknown, unknown>[],
+  refused: ReadonlyMap<number, unknown>,
+): number {
+  let count = 0
+  for (const write of writes) {
+    if (refused.has(write.sequence)) break
+    count += write.count
+  }
+  return count
 }
 
 /** Milliseconds between two looks at an empty stream. */

@@ -58,17 +58,17 @@ export class StreamReader<T, Id extends WriteId> {
     const foreignPositions: string[] = []
     for (const entry of entries) {
       const stored = parseWrite(partition, entry)
-      const position = entry[0].toString('latin1')
-      this.#cursor = `(${position}`
       if (!stored) {
-        foreignPositions.push(position)
+        foreignPositions.push(entry[0].toString('latin1'))
         continue
       }
       if (!backlog.accepts(stored)) continue
-      const write = format.decode<Id>(partition, stored)
+      const write = format.decode<Id>(stored)
       backlog.add(write instanceof Promise ? await write : write)
       added++
     }
+    const last = entries.at(-1)
+    if (last) this.#cursor = `(${last[0].toString('latin1')}`
     if (foreignPositions.length > 0) await queue.removeForeign(foreignPositions)
     const isAtEnd = entries.length < room
     const isDue = performance.now() - this.#restartedAt > RESTART_INTERVAL

@@ -78,6 +78,7 @@ export class KeyOrder {
       lastTick === this.#tick &&
       last.timeout === call.timeout &&
       last.script === call.script &&
+      !call.script.separate &&
       last.keys.length === call.keys.length &&
       last.args.length === call.args.length
     )

@@ -70,6 +70,10 @@ class ScriptCalls {
   }
 
   add(call: Call): void {
+    if (this.script.separate) {
+      this.runs.push([call])
+      return
+    }
     let run = this.#openRuns.find(
       ([first]) =>
         first!.keys.length === call.keys.length && first!.args.length === call.args.length,

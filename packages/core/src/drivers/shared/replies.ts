@@ -50,7 +50,7 @@ function toResp2(raw: unknown, command: Command): Reply {
     return Number.isInteger(raw) || typeof raw !== 'number' ? raw : String(raw)
   if (Buffer.isBuffer(raw)) return command.binary ? raw : raw.toString()
   if (Array.isArray(raw))
-    return command.binary && raw.every(isBulk)
+    return command.binary && raw.every(isBinaryReply)
       ? raw
       : raw.map((item: unknown) => toResp2(item, command))
   if (typeof raw === 'boolean') return raw ? 1 : 0
@@ -66,8 +66,11 @@ function toResp2(raw: unknown, command: Command): Reply {
   ])
 }
 
-function isBulk(item: unknown): item is Buffer | null {
-  return item === null || Buffer.isBuffer(item)
+/** Whether a part of the reply to a binary command needs no conversion. */
+function isBinaryReply(item: unknown): item is Reply {
+  return (
+    item === null || Buffer.isBuffer(item) || (Array.isArray(item) && item.every(isBinaryReply))
+  )
 }
 
 /**
