@@ -248,7 +248,8 @@ const TABLES_FOR_ALL = `  local keys, args = {}, shared
     local before = i * keysPerCall
     for j = 1, keysPerCall do keys[j] = KEYS[before + j] end`
 
-const TABLES_FOR_EACH = `  local keysUnpacked, argsUnpacked = math.min(keysPerCall, 100), math.min(#shared, 100)
+const TABLES_FOR_EACH = `  local keysUnpacked = math.min(keysPerCall, 100)
+  local argsUnpacked = math.min(#shared, 100)
   for i = 0, calls - 1 do
     local before = i * keysPerCall
     local keys = {unpack(KEYS, before + 1, before + keysUnpacked)}
