@@ -7,11 +7,16 @@ import { resolve } from 'node:path'
  * esbuild makes a chunk for each set of entry points that have modules in common. Each is another
  * file that a process has to resolve, read and link when it starts. This plugin is for modules that
  * nearly every process loads, whatever its entry points are.
+ *
+ * It does not work with files that are injected, such as the `shims` of tsup: their imports are not
+ * seen in the shared chunk.
  */
 export const oneChunkPlugin = (files) => ({
   name: 'one-chunk',
   setup(build) {
     const root = build.initialOptions.absWorkingDir ?? process.cwd()
+    if (build.initialOptions.inject?.length > 0)
+      throw new Error('one-chunk does not work with injected files (the option "shims" of tsup)')
     const load = (statements) => ({ contents: statements.join('\n'), resolveDir: root })
 
     build.onResolve({ filter: /.*/ }, ({ path, kind }) =>

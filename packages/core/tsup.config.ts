@@ -31,7 +31,10 @@ export default defineConfig({
   // One copy of each class for all entries, in CommonJS too: `instanceof` depends on it.
   splitting: true,
   target: 'node20',
-  shims: true, // import.meta.url, in CommonJS too
   esbuildPlugins: [luaPlugin, oneChunkPlugin(shared)],
+  esbuildOptions(options, { format }) {
+    // For createRequire, which also takes a path.
+    if (format === 'cjs') options.define = { ...options.define, 'import.meta.url': '__filename' }
+  },
   plugins: [sourceMapPlugin],
 })
