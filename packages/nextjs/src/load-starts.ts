@@ -46,13 +46,18 @@ export interface LoadStart {
  * Returns the time of a server when a load began, at the earliest, in µs. The clocks of the process
  * and of the server need not agree, and the server's clock may have been set meanwhile.
  *
+ * Nobody knows when within its round trip a clock was read. If less or more time has passed on the
+ * server than that allows, its clock was set, by at most the difference to the other bound.
+ *
  * `skew` is by how much the clock that was read before the load may be ahead of this server, in µs.
  */
 export function serverTimeAt({ at, clock }: LoadStart, now: ClockReading, skew: number): number {
   const sinceStart = now.time - 1_000 * Math.max(0, now.answered - at)
   if (clock === undefined) return sinceStart
   const passed = now.time - clock.time
-  const setForward = Math.max(0, passed - 1_000 * (now.answered - clock.asked))
-  const setBack = Math.max(0, 1_000 * (now.asked - clock.answered) - passed)
+  const least = 1_000 * Math.max(0, now.asked - clock.answered)
+  const most = 1_000 * (now.answered - clock.asked)
+  const setForward = passed > most ? passed - least : 0
+  const setBack = passed < least ? most - passed : 0
   return Math.max(sinceStart - setForward, clock.time - setBack - skew)
 }
