@@ -56,7 +56,7 @@ describe.each(driverNames)(
           await vi.waitFor(() => expect(heldRequests.bytes).toBeGreaterThan(0))
           proxy.drop()
           const lock = await acquiring
-          await lock.extend('30s')
+          await vi.waitFor(() => lock.extend('30s'), { timeout: 10_000 })
           if (released) expect(await lock.release()).toBe(true)
           const before = await pttl()
           await heldRequests.deliver()
@@ -97,7 +97,7 @@ describe.each(driverNames)(
       await vi.waitFor(() => expect(heldRequests).toBeDefined(), { timeout: 10_000, interval: 1 })
       proxy.delay(0, 'replies')
       const lock = await acquiring
-      await lock.extend('30s')
+      await vi.waitFor(() => lock.extend('30s'), { timeout: 10_000 })
       await heldRequests!.deliver()
       expect(Number(await server.cli('PTTL', 'lock:x'))).toBeGreaterThan(20_000)
       expect(await createLocks({ client: directClient }).tryAcquire('x')).toBeNull()
