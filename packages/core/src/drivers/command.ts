@@ -18,7 +18,7 @@ export interface Command {
   readonly binary?: boolean
   /**
    * Only for an MGET of keys that `Driver.groupReads` put into one group: whether the reply may
-   * have `UNREAD` in place of values.
+   * have the number 0 in place of values. Default false.
    */
   readonly partial?: boolean
 }
