@@ -28,6 +28,7 @@ it('a build can do each comparison', async () => {
     if (needsCluster) continue
     await server.flush()
     await process.ask({ type: 'open', task, variant, place })
+    await process.ask({ type: 'before round', operations: 500 })
     const { cpu, wall } = await process.ask({ type: 'round', operations: 500 })
     await process.ask({ type: 'after round' })
     expect(Math.min(cpu, wall), name).toBeGreaterThan(0)

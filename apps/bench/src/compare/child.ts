@@ -13,6 +13,9 @@ async function answer(request: Request): Promise<Cost> {
       task = await open(request.place, request.variant)
       return { wall: 0, cpu: 0 }
     }
+    case 'before round':
+      await task.beforeRound?.(request.operations)
+      return { wall: 0, cpu: 0 }
     case 'after round':
       await task.afterRound?.()
       return { wall: 0, cpu: 0 }

@@ -11,6 +11,8 @@ export interface Place {
 
 /** The work that is compared, on the build that the process has. */
 export interface ComparedTask {
+  /** Is called before each round with its number of operations, and not measured. */
+  beforeRound?(operations: number): Promise<void>
   /** Does `operations` operations. It is measured. */
   round(operations: number): Promise<void>
   /** Is called after each round, and not measured. */

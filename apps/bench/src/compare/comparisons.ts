@@ -30,6 +30,7 @@ export const comparisons: readonly Comparison[] = [
     'miss on ioredis': 3_000,
     'miss on node-redis': 3_000,
     'bulk on ioredis': 200,
+    'bulk on node-redis': 200,
   }),
   ...of('cluster', { 'hit on a Cluster': 8_000 }, { needsCluster: true }),
   ...of('near', { 'near hit': 100_000 }),
@@ -37,8 +38,14 @@ export const comparisons: readonly Comparison[] = [
     'fixed window on ioredis': 4_000,
     'exact window on ioredis': 4_000,
     'gcra on ioredis': 4_000,
+    'gcra on node-redis': 4_000,
   }),
   ...of('locks', { 'lock on ioredis': 2_500, 'one lock at a time on ioredis': 600 }),
-  ...of('write-behind', { 'enqueue on ioredis': 5_000, 'bulk enqueue on ioredis': 10_000 }),
+  ...of('write-behind', {
+    'enqueue on ioredis': 5_000,
+    'bulk enqueue on ioredis': 10_000,
+    'flush on ioredis': 5_000,
+    'flush on node-redis': 5_000,
+  }),
   ...of('memory', { 'hit in memory': 5_000 }),
 ]

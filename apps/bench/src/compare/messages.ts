@@ -8,6 +8,7 @@ export type Request =
       readonly variant: string
       readonly place: Place
     }
+  | { readonly type: 'before round'; readonly operations: number }
   | { readonly type: 'round'; readonly operations: number }
   | { readonly type: 'after round' }
 

@@ -40,6 +40,7 @@ export async function measureGrowth(
     const costs = []
     // The one that begins changes with each round.
     for (const i of round % 2 === 0 ? [0, 1] : [1, 0]) {
+      await processes[i]!.ask({ type: 'before round', operations })
       const before = await servers.sample()
       const cost = await processes[i]!.ask({ type: 'round', operations })
       costs[i] = { ...cost, server: difference(await servers.sample(), before).cpu }

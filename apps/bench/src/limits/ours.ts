@@ -33,7 +33,7 @@ const onNodeRedis = (policy: Policy): LimiterContender => ({
 })
 
 type Policy = (options: WindowOptions) => Limit
-export const ours = (policy: Policy) => [onIoredis(policy), onNodeRedis(policy)]
+export const ours = (policy: Policy) => [onIoredis(policy), onNodeRedis(policy)] as const
 
 function limiterOn(driver: Driver, end: () => void, limit: Limit): MeasuredLimiter {
   const client = createCacheClient(driver)

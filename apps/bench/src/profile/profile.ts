@@ -17,7 +17,9 @@ export async function profile(only: string | undefined, short: boolean): Promise
     const { open } = (await import(file)) as { open: OpenTask }
     const task = await open(place, comparison.variant)
     const operations = short ? Math.ceil(comparison.operations / 20) : 5 * comparison.operations
+    await task.beforeRound?.(operations / 5)
     await task.round(operations / 5) // compiles the code
+    await task.beforeRound?.(operations)
     const before = await commandsOf(servers)
     const { packages, functions } = await cpuSharesOf(() => task.round(operations))
     print(comparison, packages, functions, costsOf(await commandsOf(servers), before, operations))

@@ -10,7 +10,9 @@ export const open: OpenTask = async ({ url }, variant) => {
     : variant.startsWith('exact')
       ? slidingWindow
       : gcra
-  const limiter = await ours(policy)[0]!.open(url, 1_000, 3_600)
+  const [onIoredis, onNodeRedis] = ours(policy)
+  const { open } = variant.endsWith('node-redis') ? onNodeRedis : onIoredis
+  const limiter = await open(url, 1_000, 3_600)
   const id = draw(compositeIds(10_000))
   return inFlight(100, () => limiter.decide(id()))
 }
