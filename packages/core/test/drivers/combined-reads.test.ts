@@ -81,6 +81,25 @@ describe.each([
         expect(after.get! - before.get!).toBe(900)
       }))
 
+    it('are repeated once, each by itself, for keys that the script does not return', () =>
+      using(async (driver) => {
+        const lists = Array.from({ length: 30 }, (_unused, i) => `read:list:${i}`)
+        await store(driver)
+        await all(
+          driver,
+          lists.map((key) => ({ args: ['RPUSH', key, 'x'], keys: [key] })),
+        )
+        await read(driver)
+        const before = await calls('get', 'evalsha')
+        expect(await read(driver, [...KEYS, ...lists])).toEqual([
+          ...KEYS,
+          ...lists.map(() => undefined),
+        ])
+        const after = await calls('get', 'evalsha')
+        expect(after.evalsha! - before.evalsha!).toBe(3)
+        expect(after.get! - before.get!).toBe(KEYS.length + 2 * lists.length)
+      }))
+
     it('return nothing for absent keys and other types', () =>
       using(async (driver) => {
         await store(driver)

@@ -16,7 +16,7 @@ import { MAX_CALLS_PER_COMMAND, chunks, Deferred, type BatchedCommand } from './
 import type { FailureLog } from '../failures/failure-log.js'
 import { channels, emit } from '../telemetry.js'
 import { TickCalls } from './tick-calls.js'
-import { mget, readGroups, TickReads, type Value } from './tick-reads.js'
+import { get, mget, readGroups, TickReads, withoutWrongType, type Value } from './tick-reads.js'
 
 /**
  * Collects the requests of one tick and sends them together:
@@ -122,7 +122,7 @@ export class Batch {
     if (!values.includes(UNREAD)) return values as readonly Value[]
     const remaining = Math.max(1, deadline - performance.now())
     const readAlone = (key: string): Promise<Value> =>
-      this.read(key, remaining, (own) => own as Value).catch((error: CacheError) => error)
+      this.command(get(key), remaining).then((value) => value as Value, withoutWrongType)
     return Promise.all(
       values.map((value, i) => (value === UNREAD ? readAlone(keys[i]!) : Promise.resolve(value))),
     )

@@ -88,7 +88,7 @@ export class TickReads {
   }
 }
 
-function get(key: string): Command {
+export function get(key: string): Command {
   return { args: ['GET', key], keys: [key], binary: true }
 }
 
@@ -113,6 +113,6 @@ function unreadKeys(keys: readonly string[], reply: Reply): readonly string[] {
  * Makes a value of another type count as no value, as it does for MGET. The script that requests
  * the lease deletes it.
  */
-function withoutWrongType(error: CacheError): CacheError | null {
+export function withoutWrongType(error: CacheError): CacheError | null {
   return error.code === 'WRONGTYPE' ? null : error
 }
