@@ -3,7 +3,7 @@
 -- 'block' instead of the name and kind of a limit, in the same Cluster slot. For decisions it is
 -- not among KEYS: most ids have no block, and while a Cluster slot moves, Redis refuses a call with
 -- two keys of which only one is there (TRYAGAIN).
--- cost: one MGET for all calls of the script
+-- cost: one EXISTS for all calls of the script, and one MGET if there are blocks
 -- needs common.lua
 
 -- What follows the id in the latest key, which is the same in most keys.

@@ -12,7 +12,7 @@
 --   wait, µs within which the tokens must be spent, µs until the block of the id ends (0 if there
 --   is none); and for each limit: available, µs until all is available, µs until minCost is
 --   available, mark
--- cost: one MGET for all calls of the script, and that of inspect and charge of each kind
+-- cost: that of block.lua for all calls of the script, and that of inspect and charge of each kind
 -- needs common.lua, kinds.lua, block.lua, and the files of the kinds of the limits
 --   (limit-scripts.ts)
 
