@@ -25,6 +25,7 @@ export { stampLua } from './entries/stored.js'
 export { leaseUnlessStampScript } from './entries/stamp-scripts.js'
 export { closeWith, type Closable } from './client/closables.js'
 export { scriptSources } from './client/script.js'
+export { serverTimeScript, type ClockReading } from './client/server-clock.js'
 export { timeLua } from './client/time.js'
 export { escapeGlob, literalStart } from './client/scan.js'
 export {

@@ -1,10 +1,9 @@
 import { channels } from '@cache/core'
-import { emit, readOptions, StartedReads } from '@cache/core/internal'
+import { emit, readOptions, StartedReads, type ClockReading } from '@cache/core/internal'
 import { dirname } from 'node:path'
 import { readBuildOutput } from './build-output.js'
 import { tagsOfResponse } from './entry-tags.js'
 import { createEntryKeys } from './keys.js'
-import type { ClockReading } from './load-starts.js'
 import type {
   CacheControl,
   IncrementalCacheContext,

@@ -1,14 +1,4 @@
-import { RecentMap } from '@cache/core/internal'
-
-/** A reading of a server's clock. */
-export interface ClockReading {
-  /** The server's time, in µs. */
-  readonly time: number
-  /** When the clock was asked for, by this process' monotonic clock. */
-  readonly asked: number
-  /** When the answer arrived, by this process' monotonic clock. */
-  readonly answered: number
-}
+import { RecentMap, type ClockReading } from '@cache/core/internal'
 
 /** Remembers, for keys that were not found fresh, the clock before their loads may have begun. */
 export class LoadStarts {

@@ -5,7 +5,6 @@ import endRegenerationLua from './lua/end-regeneration.lua'
 import ensureTagLua from './lua/ensure-tag.lua'
 import readTagLua from './lua/read-tag.lua'
 import revalidateTagLua from './lua/revalidate-tag.lua'
-import serverTimeLua from './lua/server-time.lua'
 import tagStateLua from './lua/tag-state.lua'
 import type { TagState } from './tag-state.js'
 
@@ -40,13 +39,6 @@ export const revalidateTagScript = /* @__PURE__ */ defineScript({
   name: 'next revalidate tag',
   lua: revalidateTagLua,
   parse: () => undefined,
-})
-export const serverTimeScript = /* @__PURE__ */ defineScript({
-  name: 'next server time',
-  functions: timeLua,
-  lua: serverTimeLua,
-  readOnly: true,
-  parse: Number,
 })
 export const claimRegenerationScript = /* @__PURE__ */ defineScript({
   name: 'next claim regeneration',

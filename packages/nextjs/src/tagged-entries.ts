@@ -1,7 +1,14 @@
 import { channels, type CacheClient, type Codec } from '@cache/core'
-import { createFormat, emit, RecentMap, type Entry, type Format } from '@cache/core/internal'
-import { serverTimeAt, type ClockReading, type LoadStart } from './load-starts.js'
-import { serverTimeScript } from './scripts.js'
+import {
+  createFormat,
+  emit,
+  RecentMap,
+  serverTimeScript,
+  type ClockReading,
+  type Entry,
+  type Format,
+} from '@cache/core/internal'
+import { serverTimeAt, type LoadStart } from './load-starts.js'
 import {
   judgeLoad,
   judgeStamp,

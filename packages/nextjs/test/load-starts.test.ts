@@ -1,5 +1,6 @@
+import type { ClockReading } from '@cache/core/internal'
 import { describe, expect, it } from 'vitest'
-import { serverTimeAt, type ClockReading } from '../src/load-starts.js'
+import { serverTimeAt } from '../src/load-starts.js'
 
 /** By how much the server's clock is set between the two readings, in ms. */
 const SET_BY = [0, -60_000, 60_000]

@@ -2,7 +2,6 @@ import { defineScript } from '@cache/core'
 import { defineChange, timeLua } from '@cache/core/internal'
 import bumpVersionLua from './lua/bump-version.lua'
 import ensureVersionLua from './lua/ensure-version.lua'
-import serverTimeLua from './lua/server-time.lua'
 import versionsLua from './lua/versions.lua'
 
 export const bumpVersionScript = /* @__PURE__ */ defineChange({
@@ -19,13 +18,6 @@ export const ensureVersionScript = /* @__PURE__ */ defineScript({
   functions: timeLua + versionsLua,
   lua: ensureVersionLua,
   types: ['string', 'zset'],
-  readOnly: true,
-  parse: Number,
-})
-export const serverTimeScript = /* @__PURE__ */ defineScript({
-  name: 'server time',
-  functions: timeLua,
-  lua: serverTimeLua,
   readOnly: true,
   parse: Number,
 })

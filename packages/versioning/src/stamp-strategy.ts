@@ -10,6 +10,7 @@ import {
   type LeaseRequest,
   type LoadPolicy,
   type StoreOptions,
+  type ClockReading,
 } from '@cache/core/internal'
 import { checkVersions, type EntryStrategy } from './entry-strategy.js'
 import type { RecentGroups } from './recent-groups.js'
@@ -21,7 +22,7 @@ import {
   type GroupVersions,
   type Groups,
 } from './stamps.js'
-import type { ClockReading, Versions } from './versions.js'
+import type { Versions } from './versions.js'
 
 /** What the calls of one cache with strategy `'stamp'` share. */
 export interface StampDependencies<T> {

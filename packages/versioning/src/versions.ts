@@ -14,8 +14,10 @@ import {
   openMutation,
   emit,
   writeSource,
+  serverTimeScript,
+  type ClockReading,
 } from '@cache/core/internal'
-import { bumpVersionScript, ensureVersionScript, serverTimeScript } from './scripts.js'
+import { bumpVersionScript, ensureVersionScript } from './scripts.js'
 import type { GroupVersions, Groups } from './stamps.js'
 import { VersionCache } from './version-cache.js'
 
@@ -146,16 +148,6 @@ export class Versions {
     const time = await this.#client.entries.run(serverTimeScript, [key], [])
     return { time, asked, answered: performance.now() }
   }
-}
-
-/** A reading of a server's clock, and when it was made by this process' monotonic clock. */
-export interface ClockReading {
-  /** The server's time, in µs. */
-  readonly time: number
-  /** When the clock was asked for, in ms of this process. */
-  readonly asked: number
-  /** When the answer arrived, in ms of this process. */
-  readonly answered: number
 }
 
 /**

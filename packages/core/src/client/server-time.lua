@@ -2,6 +2,6 @@
 -- KEYS[1] a key on that server
 -- returns µs
 -- cost: O(1)
--- needs time.lua of core
+-- needs time.lua
 
 return microseconds()

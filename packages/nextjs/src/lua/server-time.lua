@@ -1,7 +1,0 @@
--- Returns the server's time.
--- KEYS[1] a key on that server
--- returns µs
--- cost: O(1)
--- needs time.lua of core
-
-return string.format('%.0f', microseconds())
